@@ -118,10 +118,11 @@ def commit_faults(root: Path) -> list[str]:
 
 
 def _transaction_words(text: str) -> Iterator[tuple[int, str]]:
-    """Every `commit` and `begin`: an attribute of that name, or a statement of SQL by itself."""
+    """Every `commit` and `begin`: a method of that name called, or a statement of SQL by itself."""
     for node in ast.walk(ast.parse(text)):
-        if isinstance(node, ast.Attribute) and node.attr in ("begin", "commit"):
-            yield node.lineno, node.attr
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            if node.func.attr in ("begin", "commit"):
+                yield node.lineno, node.func.attr
         elif isinstance(node, ast.Constant) and isinstance(node.value, str):
             if _BEGIN.fullmatch(node.value):
                 yield node.lineno, "begin"

@@ -17,7 +17,6 @@ def test_the_house_commits_in_one_place() -> None:
     "line",
     [
         "session.commit()",
-        "finish = connection.commit",
         "with engine.begin() as connection: pass",
         'connection.exec_driver_sql("BEGIN IMMEDIATE")',
         'connection.exec_driver_sql("COMMIT")',
