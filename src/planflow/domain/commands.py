@@ -1,0 +1,175 @@
+"""What a person asks of a plan or a cycle. Field names are the HTTP contract's (blueprint, section 7)."""
+
+import datetime as dt
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field, StringConstraints
+
+from planflow.domain.figures import Figure, Figures, Name, Noun, Reason, ReconcilingItem, Text
+from planflow.domain.units import UnitCode
+
+DocumentNo = Annotated[str, StringConstraints(max_length=100)]
+ReasonText = Annotated[str, StringConstraints(min_length=1, max_length=2000)]
+Reasons = dict[Name, Reason | ReasonText]
+CycleId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
+
+
+class Command(Noun):
+    """The parent of all commands; `action` is the last segment of its HTTP path."""
+
+    action: ClassVar[str]
+
+
+class SaveDraft(Command):
+    """Replace the unit's working copy (F3)."""
+
+    action: ClassVar[str] = "draft"
+    figures: Figures
+    also: dict[Name, Figures] = Field(default_factory=dict)
+    reasons: Reasons = Field(default_factory=dict)
+    reconciling: tuple[ReconcilingItem, ...] = ()
+
+
+class Submit(Command):
+    """Send the working copy up."""
+
+    action: ClassVar[str] = "submit"
+    note: Text = ""
+
+
+class Withdraw(Command):
+    """Take a submission back before the parent has acted on it (N7)."""
+
+    action: ClassVar[str] = "withdraw"
+    reason: Text = ""
+
+
+class Accept(Command):
+    """Take a child's figures into the round, as reported or with the parent's own (N4)."""
+
+    action: ClassVar[str] = "accept"
+    note: Text = ""
+    figures: Figures = Field(default_factory=dict)
+    reasons: Reasons = Field(default_factory=dict)
+
+
+class Return(Command):
+    """Send a child's submission back with a reason (N7)."""
+
+    action: ClassVar[str] = "return"
+    reason_code: Name
+    text: ReasonText
+
+
+class Allocation(Noun):
+    """What one child is issued."""
+
+    unit: UnitCode
+    figures: Figures
+    reasons: Reasons = Field(default_factory=dict)
+
+
+class Issue(Command):
+    """Issue figures to every participating child, in one act (N5)."""
+
+    action: ClassVar[str] = "issue"
+    allocations: tuple[Allocation, ...]
+    total: Figures | None = None
+    reserve: Figures = Field(default_factory=dict)
+    reason: Text = ""
+    document_no: DocumentNo = ""
+    cites: tuple[DocumentNo, ...] = Field(default=(), max_length=20)
+    dated: dt.date | None = None
+
+
+class Acknowledge(Command):
+    """Sign for the figures issued."""
+
+    action: ClassVar[str] = "acknowledge"
+
+
+class Commit(Command):
+    """Promise a child another figure, to be settled in a later round (N10)."""
+
+    action: ClassVar[str] = "commitments"
+    indicator: Name
+    from_: Figure = Field(alias="from")
+    to: Figure
+    funded: bool
+    settle_in: Name
+    reason: ReasonText
+    document_no: DocumentNo = ""
+
+
+class Share(Noun):
+    """One child's part of a promise, as the change it brings."""
+
+    unit: UnitCode
+    amount: Figure
+
+
+class DistributeCommitment(Command):
+    """Pass a promise on to the children in one act that adds up (N10)."""
+
+    action: ClassVar[str] = "distribute"
+    allocations: tuple[Share, ...]
+    reserve: Figure = 0
+
+
+class FulfilCommitment(Command):
+    """Settle a promise: its figure becomes the base of the settling round (N10)."""
+
+    action: ClassVar[str] = "fulfil"
+
+
+class WaiveCommitment(Command):
+    """Take a promise back, with the issuer's reason (N10)."""
+
+    action: ClassVar[str] = "waive"
+    reason: ReasonText
+
+
+class Choice(Noun):
+    """Which number of which round stands as an indicator's headline."""
+
+    round: Name
+    basis: Name = "task"
+
+
+class ChooseHeadline(Command):
+    """Let another number stand as the headline, with a reason (N3)."""
+
+    action: ClassVar[str] = "headline"
+    choices: dict[Name, Choice]
+    reason: ReasonText
+
+
+class NoTask(Noun):
+    """A unit of the tree that has no task in this cycle (N1)."""
+
+    unit: UnitCode
+    reason: ReasonText
+
+
+class OpenCycle(Noun):
+    """Open one run of a protocol for one year over one tree of units."""
+
+    id: CycleId
+    protocol: Name
+    year: Annotated[int, Field(strict=True, ge=1900, le=2200)]
+    root: UnitCode
+    leaf_level: Name
+    no_task: tuple[NoTask, ...] = ()
+
+
+class OpenRound(Noun):
+    """Open a round for all units that take part in it: one event (N2)."""
+
+
+class CloseRound(Noun):
+    """Close a round when every unit that takes part is done (N9)."""
+
+    reason: Text = ""
+
+
+Side = Literal["reported", "settled", "issued"]

@@ -1,0 +1,58 @@
+"""Events: what happened, in one stream, in order. Values lie in named parts (F2)."""
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+VERSION = 1
+SITE = "site"
+
+
+def cycle_stream(cycle: str) -> str:
+    """Name the stream of a cycle's opening, rounds and closing."""
+    return f"cycle/{cycle}"
+
+
+def plan_stream(cycle: str, unit_id: str) -> str:
+    """Name the stream of one unit's plan in one cycle."""
+    return f"plan/{cycle}/{unit_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """An event decided but not yet recorded. `unit` is a code, empty for the cycle's own stream.
+
+    A part is one value or, where single entries must be shown or erased alone, a `Many`.
+    """
+
+    kind: str
+    unit: str
+    round: str
+    parts: Mapping[str, Any]
+    id: str
+    cites: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Many:
+    """A part of several entries, each committed to with a salt of its own."""
+
+    entries: Sequence[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A recorded event. A part that was erased is absent from `parts`."""
+
+    id: str
+    stream: str
+    seq: int
+    kind: str
+    round: str
+    recorded_at: dt.datetime
+    actor: str
+    grant: str
+    cites: tuple[str, ...] = ()
+    parts: Mapping[str, Any] = field(default_factory=dict)
+    v: int = VERSION

@@ -1,0 +1,54 @@
+"""Bytes of a request body to a command; every fault of the shape gets its own code and field."""
+
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from planflow.errors import Finding, Refusal, invalid
+
+T = TypeVar("T", bound=BaseModel)
+
+_CODES = {
+    "missing": "missing",
+    "extra_forbidden": "unknown_field",
+    "int_type": "not_whole",
+    "int_parsing": "not_whole",
+    "int_from_float": "not_whole",
+    "int_parsing_size": "out_of_range",
+    "greater_than_equal": "out_of_range",
+    "less_than_equal": "out_of_range",
+    "json_invalid": "malformed_json",
+    "string_too_long": "too_long",
+    "string_too_short": "empty",
+    "too_long": "too_many",
+    "string_pattern_mismatch": "bad_name",
+    "string_unicode": "bad_text",
+}
+
+
+def parse(kind: type[T], raw: bytes) -> T:
+    """Read a command from JSON; an empty body is an empty object.
+
+    Raises `Refusal` `invalid` with one finding per fault.
+    """
+    try:
+        return kind.model_validate_json(raw or b"{}")
+    except ValidationError as error:
+        raise refusal(error) from None
+
+
+def refusal(error: ValidationError) -> Refusal:
+    """Turn pydantic's findings into ours, without repeating the input (it may be personal)."""
+    seen: dict[tuple[str, str], Finding] = {}
+    for fault in error.errors(include_input=False, include_url=False):
+        finding = _finding(fault)
+        seen.setdefault((finding.code, finding.where), finding)
+    return invalid(*seen.values())
+
+
+def _finding(fault: Any) -> Finding:
+    # pydantic names the member of a union it tried; a reader of the error knows only field names
+    steps = [str(step) for step in fault["loc"] if not str(step).startswith(("constrained-", "Reason"))]
+    where = ".".join(step for step in steps if step != "[key]")
+    limits = {key: value for key, value in fault.get("ctx", {}).items() if isinstance(value, int)}
+    return Finding(_CODES.get(fault["type"], "wrong_shape"), {"field": where, **limits}, where)

@@ -1,0 +1,48 @@
+"""Units and their places in a cycle's fixed tree (N1)."""
+
+from dataclasses import dataclass, field
+from typing import Annotated
+
+from pydantic import Field, StringConstraints
+
+from planflow.domain.figures import Noun
+
+UnitCode = Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z_-]{1,40}$")]
+SEPARATOR = "/"
+
+
+class UnitRow(Noun):
+    """A unit as a planner's file lists it; `parent` is empty for a root."""
+
+    code: UnitCode
+    name: Annotated[str, StringConstraints(min_length=1, max_length=200)]
+    level: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
+    parent: str = ""
+    attributes: tuple[str, ...] = Field(default=())
+
+
+@dataclass(frozen=True, slots=True)
+class UnitNode:
+    """A unit's place in one cycle. `path` runs from the cycle's root, codes joined by `/`."""
+
+    id: str
+    code: str
+    name: str
+    level: str
+    path: str
+    attributes: frozenset[str] = field(default_factory=frozenset)
+    no_task: bool = False
+
+    @property
+    def ancestors(self) -> tuple[str, ...]:
+        """Codes above this unit, nearest first."""
+        return tuple(reversed(self.path.split(SEPARATOR)[:-1]))
+
+    @property
+    def is_root(self) -> bool:
+        """Whether the cycle's tree starts here."""
+        return SEPARATOR not in self.path
+
+    def within(self, path: str) -> bool:
+        """Whether this unit is the one at `path` or stands below it."""
+        return self.path == path or self.path.startswith(path + SEPARATOR)

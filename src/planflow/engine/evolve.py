@@ -1,0 +1,185 @@
+"""State = fold of events (N13). Every move goes through the machine; older event versions are read."""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from planflow.domain.events import Event
+from planflow.domain.figures import TASK
+from planflow.engine.machine import Negotiation, enter
+from planflow.engine.state import (
+    NEW_PLAN,
+    Chosen,
+    CycleState,
+    Item,
+    PlanState,
+    Promise,
+    Record,
+    Split,
+)
+
+# kind of event → trigger of the machine; kinds that leave the stage alone are absent
+TRIGGERS = {
+    "submitted": "submit",
+    "withdrawn": "withdraw",
+    "accepted": "accept",
+    "returned": "return",
+    "issued": "receive",
+    "acknowledged": "acknowledge",
+    "distributed": "issue",
+    "totalled": "total",
+}
+
+
+def plan(negotiation: Negotiation, state: PlanState, event: Event) -> PlanState:
+    """Apply one event of a plan's own stream."""
+    changed = HANDLERS[event.kind](state, event)
+    return changed.but(state=_move(negotiation, state.state, event), position=event.seq)
+
+
+def replay(negotiation: Negotiation, events: Iterable[Event]) -> PlanState:
+    """Fold a plan's whole stream."""
+    state = NEW_PLAN
+    for event in events:
+        state = plan(negotiation, state, event)
+    return state
+
+
+def cycle(state: CycleState | None, event: Event, last_round: str) -> CycleState:
+    """Apply one event of a cycle's own stream; closing its last round settles it."""
+    if event.kind == "cycle_opened":
+        terms = event.parts["terms"]
+        named = ("id", "protocol", "digest", "year", "root", "leaf_level", "zone", "lists")
+        return CycleState(**{name: terms[name] for name in named}, position=event.seq)
+    if state is None:
+        raise ValueError("a cycle's stream begins with cycle_opened")
+    status = {"round_opened": "open", "round_closed": "closed"}[event.kind]
+    return CycleState(
+        **{
+            **state.model_dump(),
+            "rounds": {**state.rounds, event.round: status},
+            "settled": status == "closed" and event.round == last_round,
+            "position": event.seq,
+        }
+    )
+
+
+def _move(negotiation: Negotiation, state: str, event: Event) -> str:
+    trigger = TRIGGERS.get(event.kind)
+    if trigger is None:
+        return state
+    if state.rpartition(".")[0] != event.round:
+        state = negotiation.step(state, enter(event.round))
+    if trigger == "issue" and not negotiation.can(state, trigger):
+        trigger = "originate"  # the root's: nobody issued to it
+    return negotiation.step(state, trigger)
+
+
+def _with(state: PlanState, round_name: str, **changes: Any) -> PlanState:
+    record: Record = state.record(round_name).but(**changes)
+    return state.but(rounds={**state.rounds, round_name: record})
+
+
+def _submitted(state: PlanState, event: Event) -> PlanState:
+    parts = event.parts
+    return _with(
+        state,
+        event.round,
+        reported=parts["figures"],
+        reported_reasons=parts["reasons"],
+        reconciling=tuple(Item(**item) for item in parts["reconciling"]),
+        settled={},
+        settled_reasons={},
+        hands=tuple(parts["hands"]),
+    )
+
+
+def _unchanged(state: PlanState, _event: Event) -> PlanState:
+    return state
+
+
+def _withdrawn(state: PlanState, event: Event) -> PlanState:
+    empty = Record()
+    return _with(
+        state,
+        event.round,
+        reported=empty.reported,
+        reported_reasons=empty.reported_reasons,
+        reconciling=empty.reconciling,
+    )
+
+
+def _accepted(state: PlanState, event: Event) -> PlanState:
+    return _with(
+        state, event.round, settled=event.parts["figures"], settled_reasons=event.parts["reasons"]
+    )
+
+
+def _issued(state: PlanState, event: Event) -> PlanState:
+    return _with(
+        state,
+        event.round,
+        issued=event.parts["figures"],
+        issued_reasons=event.parts["reasons"],
+        issued_by=event.id,
+        document_no=event.parts["terms"]["document_no"],
+    )
+
+
+def _distributed(state: PlanState, event: Event) -> PlanState:
+    split = Split(
+        total=event.parts["split"]["total"],
+        reserve=event.parts["split"]["reserve"],
+        document_no=event.parts["terms"]["document_no"],
+        of=state.record(event.round).issued_by,
+    )
+    return _with(state, event.round, split=split)
+
+
+def _totalled(state: PlanState, event: Event) -> PlanState:
+    return _with(state, event.round, reported={TASK: event.parts["figures"][TASK]})
+
+
+def _commitment_made(state: PlanState, event: Event) -> PlanState:
+    terms: Mapping[str, Any] = event.parts["commitment"]
+    shape = {("from_" if name == "from" else name): value for name, value in terms.items()}
+    return state.but(promises=(*state.promises, Promise(**shape)))
+
+
+def _commitment_passed_on(state: PlanState, event: Event) -> PlanState:
+    return _promise(state, event, passed_on=True, reserve=event.parts["commitment"]["reserve"])
+
+
+def _commitment_fulfilled(state: PlanState, event: Event) -> PlanState:
+    return _promise(state, event, status="fulfilled")
+
+
+def _commitment_waived(state: PlanState, event: Event) -> PlanState:
+    return _promise(state, event, status="waived")
+
+
+def _promise(state: PlanState, event: Event, **changes: Any) -> PlanState:
+    which = event.parts["commitment"]["id"]
+    promises = tuple(one.but(**changes) if one.id == which else one for one in state.promises)
+    return state.but(promises=promises)
+
+
+def _headline_chosen(state: PlanState, event: Event) -> PlanState:
+    chosen = {name: Chosen(**choice) for name, choice in event.parts["choices"].items()}
+    return state.but(headline={**state.headline, **chosen})
+
+
+HANDLERS: dict[str, Callable[[PlanState, Event], PlanState]] = {
+    "submitted": _submitted,
+    "withdrawn": _withdrawn,
+    "accepted": _accepted,
+    "returned": _unchanged,
+    "issued": _issued,
+    "acknowledged": _unchanged,
+    "distributed": _distributed,
+    "totalled": _totalled,
+    "commitment_made": _commitment_made,
+    "commitment_passed_on": _commitment_passed_on,
+    "commitment_fulfilled": _commitment_fulfilled,
+    "commitment_waived": _commitment_waived,
+    "headline_chosen": _headline_chosen,
+}

@@ -1,0 +1,260 @@
+"""The named conditions of each action, as far as they hold without its body (N6, N7, N14).
+
+The same table answers "what may be done next" (N8) and refuses what may not.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import cast
+
+from planflow.engine import numbers
+from planflow.engine.machine import stage
+from planflow.engine.scene import Scene, Seat, takes_part
+from planflow.engine.state import Promise
+from planflow.errors import Finding, Refusal, guard_failed
+from planflow.quota import exact
+
+Guard = Callable[[Scene, str], Iterator[Finding]]  # scene, actor → findings
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """An action: the machine's trigger it fires, if any, and its guards in the order they speak."""
+
+    name: str
+    trigger: str | None
+    guards: tuple[Guard, ...]
+
+
+def blocked(scene: Scene, action: str, actor: str) -> list[Finding]:
+    """Why an action is not possible now; empty when it is."""
+    rule = ACTIONS[action]
+    trigger = rule.trigger
+    if trigger == "issue" and scene.own.unit.is_root:
+        trigger = "originate"  # nobody issues to the root: its figures begin with it
+    state = scene.state(scene.own)
+    if trigger and not scene.negotiation.can(state, trigger):
+        return [Finding("illegal_transition", {"action": action, "state": state})]
+    for guard in rule.guards:
+        findings = list(guard(scene, actor))
+        if findings:
+            return findings  # later guards rest on earlier ones
+    return []
+
+
+def require(scene: Scene, action: str, actor: str) -> None:
+    """Refuse an action that is blocked.
+
+    Raises `Refusal` `illegal_transition` or `guard_failed`.
+    """
+    findings = blocked(scene, action, actor)
+    if findings and findings[0].code == "illegal_transition":
+        raise Refusal("illegal_transition", findings[0].params)
+    if findings:
+        raise guard_failed(*findings)
+
+
+def round_open(scene: Scene, _actor: str) -> Iterator[Finding]:
+    """The plan's round is the one that is open (N6)."""
+    name = scene.state(scene.own).rpartition(".")[0]
+    if not scene.cycle.is_open(name):
+        yield Finding("round_open", {"round": name})
+
+
+def answered_issue(scene: Scene, _actor: str) -> Iterator[Finding]:
+    """What the round answers to has been issued to the unit or its nearest parent (N6)."""
+    answers = scene.negotiation.protocol.rounds_by_name[scene.round].answers
+    if answers is None:
+        return
+    holder = scene.own if takes_part(scene.negotiation, scene.own.unit, answers) else scene.parent
+    if holder is None or not numbers.in_force(scene.negotiation.protocol, holder.plan, answers):
+        yield Finding("answered_issue", {"round": scene.round, "answers": answers})
+
+
+def not_root(scene: Scene, _actor: str) -> Iterator[Finding]:
+    """The root has no up act: its figure is the sum, written when the round closes (N2)."""
+    if scene.own.unit.is_root:
+        yield Finding("not_root", {"round": scene.round})
+
+
+def children_done(scene: Scene, _actor: str) -> Iterator[Finding]:
+    """Every child that takes part is done; in an adjust round one that does nothing is (N6, N11)."""
+    done = done_stages(scene)
+    for child in scene.children:
+        state = scene.state(child)
+        if stage(state) not in done:
+            yield Finding("children_done", {"unit": child.unit.code, "name": child.unit.name, "state": state})
+
+
+def done_stages(scene: Scene) -> tuple[str, ...]:
+    """Stages in which a child no longer holds its parent up."""
+    kind = scene.negotiation.protocol.rounds_by_name[scene.round].kind
+    return ("accepted", "drafting") if kind == "adjust" else ("accepted",)
+
+
+def parent_open(scene: Scene, _actor: str) -> Iterator[Finding]:
+    """The parent has not sent its own figures up: what it rests on may still move (N7)."""
+    parent = scene.parent
+    if parent is None or parent.unit.is_root:
+        return
+    state = scene.state(parent)
+    if stage(state) not in ("drafting", "returned"):
+        yield Finding("parent_open", {"unit": parent.unit.code, "name": parent.unit.name, "state": state})
+
+
+def has_draft(scene: Scene, _actor: str) -> Iterator[Finding]:
+    """There is a working copy to submit (F3)."""
+    if scene.own.draft is None:
+        yield Finding("has_draft", {})
+
+
+def has_children(scene: Scene, _actor: str) -> Iterator[Finding]:
+    """There is a unit below to issue to."""
+    if not scene.children:
+        yield Finding("has_children", {"unit": scene.own.unit.code})
+
+
+def separate_hands(scene: Scene, actor: str) -> Iterator[Finding]:
+    """Nobody reviews what they typed or submitted (N14)."""
+    if actor in scene.own.plan.record(scene.round).hands:
+        yield Finding("separate_hands", {})
+
+
+def own_sums(scene: Scene, _actor: str) -> Iterator[Finding]:
+    """The working copy is the sum of the children plus its reconciling items (N4)."""
+    if scene.children and scene.own.draft is not None:
+        yield from sum_findings(scene, drafted(scene))
+
+
+def bounded(scene: Scene, _actor: str) -> Iterator[Finding]:
+    """An adjusted figure stays within its bound, at the level the protocol names (N11)."""
+    if scene.own.draft is not None:
+        yield from bound_findings(scene, scene.own, drafted(scene))
+
+
+def has_binding_issue(scene: Scene, _actor: str) -> Iterator[Finding]:
+    """A promise amends a binding figure: there must be one (N10)."""
+    if numbers.binding(scene.negotiation.protocol, scene.own.plan) is None:
+        yield Finding("has_binding_issue", {"unit": scene.own.unit.code})
+
+
+def settling_round_ahead(scene: Scene, _actor: str) -> Iterator[Finding]:
+    """A round that settles promises is still open or to come (N10)."""
+    protocol, rounds = scene.negotiation.protocol, scene.cycle.rounds
+    if not any(one.kind == "adjust" and rounds.get(one.name) != "closed" for one in protocol.rounds):
+        yield Finding("settling_round_ahead", {})
+
+
+def holds_unpassed(scene: Scene, _actor: str) -> Iterator[Finding]:
+    """The unit holds an open promise it has not passed on (N10)."""
+    if not any(promise.status == "open" and not promise.passed_on for promise in scene.own.plan.promises):
+        yield Finding("holds_unpassed", {})
+
+
+def holds_open(scene: Scene, _actor: str) -> Iterator[Finding]:
+    """The unit holds an open promise its parent made, not a part of one made further up (N10)."""
+    if not any(whole(promise) for promise in scene.own.plan.promises):
+        yield Finding("holds_open", {})
+
+
+def holds_due(scene: Scene, _actor: str) -> Iterator[Finding]:
+    """A promise the unit holds is due: the round that settles it is open (N10)."""
+    due = [one for one in scene.own.plan.promises if whole(one) and scene.cycle.is_open(one.settle_in)]
+    if not due:
+        yield Finding("holds_due", {})
+
+
+def untouched(scene: Scene, _actor: str) -> Iterator[Finding]:
+    """A base moves only while the unit has not sent figures that rest on it (N11)."""
+    yield from resting(scene, (scene.own, *scene.descendants))
+
+
+def resting(scene: Scene, seats: tuple[Seat, ...]) -> Iterator[Finding]:
+    """Units whose figures in the open round are on their way up or taken in."""
+    for seat in seats:
+        state = scene.state(seat)
+        if state.startswith(f"{scene.round}.") and stage(state) in ("submitted", "accepted"):
+            yield Finding("untouched", {"unit": seat.unit.code, "name": seat.unit.name, "state": state})
+
+
+def has_numbers(scene: Scene, _actor: str) -> Iterator[Finding]:
+    """There is a number to choose from."""
+    if not any(True for _ in numbers.numbers(scene.own.plan)):
+        yield Finding("has_numbers", {})
+
+
+def not_settled(scene: Scene, _actor: str) -> Iterator[Finding]:
+    """The cycle is not settled yet."""
+    if scene.cycle.settled:
+        yield Finding("not_settled", {})
+
+
+def whole(promise: Promise) -> bool:
+    """Whether a promise is open and not a part of one made further up."""
+    return promise.status == "open" and not promise.part_of
+
+
+def drafted(scene: Scene) -> dict[str, int]:
+    """The figures the working copy would send up; in an adjust round what it leaves out stays."""
+    draft = scene.own.draft or {}
+    given = dict(cast("Mapping[str, int]", draft.get("figures", {})))
+    one = scene.negotiation.protocol.rounds_by_name[scene.round]
+    return {**numbers.base(scene.own.plan, one), **given} if one.kind == "adjust" else given
+
+
+def sum_findings(scene: Scene, figures: Mapping[str, int]) -> Iterator[Finding]:
+    """Differences between a unit's figures and its children's sum with its reconciling items."""
+    items = cast("list[dict[str, object]]", (scene.own.draft or {}).get("reconciling", []))
+    signed = [{str(item["indicator"]): cast("int", item["amount"])} for item in items]
+    expected = exact.total([numbers.sum_of_children(scene, scene.round), *signed])
+    for off in exact.differences(expected, figures):
+        yield Finding("sums_exact", _fields(off))
+
+
+def bound_findings(scene: Scene, seat: Seat, figures: Mapping[str, int]) -> Iterator[Finding]:
+    """Changes from the base beyond what the protocol allows this unit."""
+    protocol = scene.negotiation.protocol
+    one = protocol.rounds_by_name[scene.round]
+    if one.bounds is None:
+        return
+    start = numbers.base(seat.plan, one)
+    place, level = protocol.level_order, seat.unit.level
+    # Where the cycle starts at or below the level that is bounded, its root answers for the bound.
+    here = level == one.bounds.level or (seat.unit.is_root and place[level] > place[one.bounds.level])
+    for off in exact.differences(start, figures):
+        bound = one.bounds.indicators.get(off.indicator)
+        if bound is None:
+            yield Finding("bounded", {**_fields(off), "limit": 0})
+        elif here:
+            limit = exact.allowance(off.expected, bound.percent, bound.absolute)
+            if abs(off.difference) > limit:
+                yield Finding("bounded", {**_fields(off), "limit": limit})
+
+
+def _fields(off: exact.Difference) -> dict[str, object]:
+    return {
+        "indicator": off.indicator,
+        "expected": off.expected,
+        "got": off.got,
+        "difference": off.difference,
+    }
+
+
+_WRITING = (not_root, round_open, answered_issue, parent_open)
+ACTIONS: dict[str, Action] = {
+    action.name: action
+    for action in (
+        Action("draft", "submit", _WRITING),
+        Action("submit", "submit", (*_WRITING, has_draft, children_done, own_sums, bounded)),
+        Action("withdraw", "withdraw", (round_open,)),
+        Action("accept", "accept", (round_open, parent_open, separate_hands)),
+        Action("return", "return", (not_root, round_open, parent_open, separate_hands)),
+        Action("issue", "issue", (round_open, has_children)),
+        Action("acknowledge", "acknowledge", (round_open,)),
+        Action("commitments", None, (not_root, not_settled, has_binding_issue, settling_round_ahead)),
+        Action("distribute", None, (holds_unpassed, has_children, not_settled)),
+        Action("fulfil", None, (holds_due, parent_open, untouched)),
+        Action("waive", None, (holds_open, not_settled)),
+        Action("headline", None, (has_numbers, not_settled)),
+    )
+}

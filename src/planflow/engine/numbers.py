@@ -1,0 +1,165 @@
+"""Which number stands: in a round, as a base, as the headline; and the gap between sides (N3, N11)."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from planflow.domain.figures import FUNDED, TASK
+from planflow.engine.scene import Scene, Seat
+from planflow.engine.state import CycleState, PlanState, Promise, Record
+from planflow.protocol.models import Protocol, Round
+from planflow.quota import exact
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """One offer: which side put which value for which indicator and basis in which round."""
+
+    round: str
+    side: str
+    basis: str
+    indicator: str
+    value: int
+    reason_code: str = ""
+    document_no: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Headline:
+    """The number that stands for an indicator, with where it comes from."""
+
+    value: int
+    round: str
+    basis: str
+    commitment: str = ""
+
+
+def in_force(protocol: Protocol, plan: PlanState, round_name: str) -> dict[str, int]:
+    """The unit's number per indicator in one round: settled, else reported; down: the task."""
+    record = plan.record(round_name)
+    one = protocol.rounds_by_name[round_name]
+    if one.kind == "down":
+        return dict(record.split.total if record.split and not record.issued else record.issued)
+    offered = {**record.reported.get(TASK, {}), **record.settled}
+    return {**base(plan, one), **offered} if one.kind == "adjust" else offered
+
+
+def base(plan: PlanState, adjust: Round) -> dict[str, int]:
+    """Last binding figure, with fulfilled commitments written over it (N11)."""
+    record = plan.record(adjust.base or "")
+    figures = dict(record.split.total if record.split and not record.issued else record.issued)
+    for promise in plan.promises:
+        if promise.status == "fulfilled" and promise.settle_in == adjust.name:
+            figures[promise.indicator] = promise.to
+    return figures
+
+
+def reserve_held(plan: PlanState, adjust: Round) -> dict[str, int]:
+    """What the unit still holds back of what it was issued, fulfilled commitments included."""
+    split = plan.record(adjust.base or "").split
+    held = [split.reserve] if split else []
+    held += [
+        {promise.indicator: promise.reserve}
+        for promise in plan.promises
+        if promise.status == "fulfilled" and promise.settle_in == adjust.name and promise.passed_on
+    ]
+    return exact.total(held)
+
+
+def sum_of_children(scene: Scene, round_name: str) -> dict[str, int]:
+    """What the children's numbers in force add up to, reserve still held included (N4, N11)."""
+    protocol = scene.negotiation.protocol
+    return expected_of(protocol, scene.own.plan, scene.children, round_name)
+
+
+def expected_of(
+    protocol: Protocol, plan: PlanState, children: Iterable[Seat], round_name: str
+) -> dict[str, int]:
+    """Children's numbers in force plus, in an adjust round, the reserve the unit still holds."""
+    one = protocol.rounds_by_name[round_name]
+    parts = [in_force(protocol, child.plan, round_name) for child in children]
+    if one.kind == "adjust":
+        parts.append(reserve_held(plan, one))
+    return exact.total(parts)
+
+
+def binding(protocol: Protocol, plan: PlanState) -> Round | None:
+    """The last round whose binding figures reached this unit."""
+    reached = [one for one in protocol.binding_rounds() if in_force(protocol, plan, one.name)]
+    return reached[-1] if reached else None
+
+
+def current(protocol: Protocol, cycle: CycleState, plan: PlanState) -> dict[str, int]:
+    """The figures that bind the unit now: the base once its commitments moved it."""
+    figures: dict[str, int] = {}
+    for one in protocol.rounds:
+        closed = cycle.rounds.get(one.name) == "closed"
+        if one.binding:
+            figures.update(in_force(protocol, plan, one.name))
+        elif one.kind == "adjust" and figures:
+            figures.update(in_force(protocol, plan, one.name) if closed else base(plan, one))
+    return figures
+
+
+def headline(protocol: Protocol, cycle: CycleState, plan: PlanState) -> dict[str, Headline]:
+    """Per indicator: the last binding figure, raised by funded open commitments, or as chosen."""
+    one = binding(protocol, plan)
+    if one is None:
+        return {}
+    chosen = {name: Headline(value, one.name, TASK) for name, value in in_force(protocol, plan, one.name).items()}
+    for adjust in protocol.rounds:
+        if adjust.kind == "adjust" and cycle.rounds.get(adjust.name) == "closed":
+            figures = in_force(protocol, plan, adjust.name)
+            chosen |= {name: Headline(value, adjust.name, TASK) for name, value in figures.items()}
+    for promise in plan.promises:
+        _raise(chosen, cycle, promise)
+    for indicator, choice in plan.headline.items():
+        for number in numbers(plan):
+            if (number.indicator, number.round, number.basis) == (indicator, choice.round, choice.basis):
+                chosen[indicator] = Headline(number.value, number.round, number.basis)
+    return chosen
+
+
+def _raise(chosen: dict[str, Headline], cycle: CycleState, promise: Promise) -> None:
+    if promise.status == "open" and promise.funded:
+        chosen[promise.indicator] = Headline(promise.to, promise.amends, FUNDED, promise.id)
+    elif promise.status == "fulfilled" and cycle.rounds.get(promise.settle_in) != "closed":
+        chosen[promise.indicator] = Headline(promise.to, promise.settle_in, TASK, promise.id)
+
+
+def numbers(plan: PlanState) -> Iterator[Number]:
+    """Every offer that stands, round by round, in the order in which the sides speak."""
+    for name, record in plan.rounds.items():
+        yield from _up_numbers(name, record)
+        for indicator, value in record.issued.items():
+            reason = record.issued_reasons.get(indicator, "")
+            yield Number(name, "issued", TASK, indicator, value, reason, record.document_no)
+        if record.split and not record.issued:
+            for indicator, value in record.split.total.items():
+                yield Number(name, "issued", TASK, indicator, value, "", record.split.document_no)
+    for promise in plan.promises:
+        if promise.funded and promise.status != "waived":
+            yield Number(
+                promise.amends, "issued", FUNDED, promise.indicator, promise.to, "", promise.document_no
+            )
+
+
+def _up_numbers(name: str, record: Record) -> Iterator[Number]:
+    for basis, figures in record.reported.items():
+        for indicator, value in figures.items():
+            reason = record.reported_reasons.get(indicator, "") if basis == TASK else ""
+            yield Number(name, "reported", basis, indicator, value, reason)
+    for indicator, value in record.settled.items():
+        yield Number(name, "settled", TASK, indicator, value, record.settled_reasons.get(indicator, ""))
+
+
+def sides(protocol: Protocol, plan: PlanState) -> tuple[dict[str, int], dict[str, int]]:
+    """The last number of each side per indicator: what was asked, what was issued (N15)."""
+    asked: dict[str, int] = {}
+    issued: dict[str, int] = {}
+    for name in plan.rounds:
+        kind = protocol.rounds_by_name[name].kind
+        if kind == "up":
+            asked.update(in_force(protocol, plan, name))
+        elif kind == "down":
+            issued.update(in_force(protocol, plan, name))
+    return asked, issued

@@ -1,0 +1,140 @@
+"""Acts of the root's admin on a whole cycle: open it, open a round, close a round (N2, N6, N9, N11)."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from planflow.domain.commands import CloseRound, OpenCycle
+from planflow.domain.events import Draft, Many
+from planflow.domain.figures import TASK
+from planflow.engine import numbers
+from planflow.engine.guards import bound_findings
+from planflow.engine.hand import Hand
+from planflow.engine.machine import Negotiation
+from planflow.engine.scene import Scene
+from planflow.engine.state import CycleState
+from planflow.errors import Finding, Refusal, guard_failed, invalid
+from planflow.quota import exact
+
+NAMED_AT_MOST = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Unfinished:
+    """A unit that keeps a round from closing, with its state."""
+
+    code: str
+    name: str
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What the whole tree looks like when a round is to be closed.
+
+    `unfinished` units of `unfinished_count`; open commitments due in the round as (unit, indicator);
+    `mismatched` are scenes of units whose children changed figures in an adjust round.
+    """
+
+    unfinished: Sequence[Unfinished] = ()
+    unfinished_count: int = 0
+    open_promises: Sequence[tuple[str, str]] = ()
+    changed_parents: Sequence[Scene] = ()
+
+
+def open_cycle(negotiation: Negotiation, command: OpenCycle, units: int, hand: Hand) -> list[Draft]:
+    """Record a cycle's terms: its protocol by digest, its tree by root and leaf level."""
+    protocol = negotiation.protocol
+    if command.leaf_level not in protocol.level_order:
+        known = ", ".join(protocol.level_order)
+        raise invalid(Finding("unknown_level", {"level": command.leaf_level, "known": known}, "leaf_level"))
+    terms = {
+        "id": command.id,
+        "protocol": protocol.name,
+        "version": protocol.version,
+        "digest": negotiation.digest,
+        "year": command.year,
+        "root": command.root,
+        "leaf_level": command.leaf_level,
+        "zone": "Asia/Shanghai",
+        "lists": "optional",
+        "units": units,
+    }
+    entries = [{"unit": one.unit, "reason": one.reason} for one in command.no_task]
+    parts: dict[str, Any] = {"terms": terms, **({"no_task": Many(entries)} if entries else {})}
+    return [Draft("cycle_opened", "", "", parts, hand.mint())]
+
+
+def open_round(negotiation: Negotiation, cycle: CycleState, name: str, hand: Hand) -> list[Draft]:
+    """Open a round for every unit that takes part: one event, however many units (N2, N6)."""
+    _known(negotiation, name)
+    status = cycle.rounds.get(name)
+    if status is not None:
+        raise Refusal("illegal_transition", {"action": "open", "state": f"{name}.{status}"})
+    before = negotiation.protocol.previous(name)
+    if before is not None and cycle.rounds.get(before.name) != "closed":
+        raise guard_failed(Finding("previous_round_closed", {"round": name, "previous": before.name}))
+    return [Draft("round_opened", "", name, {}, hand.mint())]
+
+
+def close_round(
+    root: Scene, name: str, command: CloseRound, survey: Survey, hand: Hand
+) -> list[Draft]:
+    """Close a round when all are done; an up or adjust round writes the root's sum (N2, N10, N11)."""
+    negotiation, cycle = root.negotiation, root.cycle
+    _known(negotiation, name)
+    if not cycle.is_open(name):
+        state = f"{name}.{cycle.rounds.get(name, 'waiting')}"
+        raise Refusal("illegal_transition", {"action": "close", "state": state})
+    findings = [*_unfinished(survey), *_open_promises(survey), *_mismatches(survey, name)]
+    if findings:
+        raise guard_failed(*findings)
+    parts: dict[str, Any] = {"texts": {"reason": command.reason}} if command.reason else {}
+    closing = Draft("round_closed", "", name, parts, hand.mint())
+    if negotiation.protocol.rounds_by_name[name].kind == "down":
+        return [closing]
+    sums = numbers.sum_of_children(root, name)
+    over = list(bound_findings(root, root.own, sums)) if _answers_for_bound(root, name) else []
+    if over:
+        raise guard_failed(*over)
+    total = {"figures": {TASK: sums}}
+    return [closing, Draft("totalled", root.own.unit.code, name, total, hand.mint(), (closing.id,))]
+
+
+def _known(negotiation: Negotiation, name: str) -> None:
+    if name not in negotiation.protocol.rounds_by_name:
+        raise Refusal("not_found", {"kind": "round", "name": name})
+
+
+def _unfinished(survey: Survey) -> Iterator[Finding]:
+    for one in survey.unfinished[:NAMED_AT_MOST]:
+        yield Finding("units_done", {"unit": one.code, "name": one.name, "state": one.state})
+    rest = survey.unfinished_count - len(survey.unfinished[:NAMED_AT_MOST])
+    if rest > 0:
+        yield Finding("more_units_unfinished", {"count": rest})
+
+
+def _open_promises(survey: Survey) -> Iterator[Finding]:
+    for unit, indicator in survey.open_promises[:NAMED_AT_MOST]:
+        yield Finding("promises_settled", {"unit": unit, "indicator": indicator})
+
+
+def _mismatches(survey: Survey, name: str) -> Iterator[Finding]:
+    """Units whose own figure is not what their children's changes make it."""
+    for scene in survey.changed_parents:
+        if scene.own.unit.is_root:
+            continue
+        own = numbers.in_force(scene.negotiation.protocol, scene.own.plan, name)
+        items = [{i.indicator: i.amount} for i in scene.own.plan.record(name).reconciling]
+        expected = exact.total([numbers.sum_of_children(scene, name), *items])
+        for off in exact.differences(expected, own):
+            fields = {"expected": off.expected, "got": off.got, "difference": off.difference}
+            params = {"unit": scene.own.unit.code, "indicator": off.indicator, **fields}
+            yield Finding("sums_exact", params)
+
+
+def _answers_for_bound(root: Scene, name: str) -> bool:
+    """Whether the cycle starts at or below the level whose net change is bounded."""
+    bounds = root.negotiation.protocol.rounds_by_name[name].bounds
+    order = root.negotiation.protocol.level_order
+    return bounds is not None and order[root.own.unit.level] >= order[bounds.level]

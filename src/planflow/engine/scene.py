@@ -1,0 +1,53 @@
+"""What a decision may look at: the unit, the units beside it that its rules read, the cycle."""
+
+from dataclasses import dataclass, field
+
+from planflow.domain.units import UnitNode
+from planflow.engine.machine import SETTLED, Negotiation, enter
+from planflow.engine.state import NEW_PLAN, CycleState, PlanState
+
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """A unit with its plan."""
+
+    unit: UnitNode
+    plan: PlanState = NEW_PLAN
+    draft: dict[str, object] | None = None
+    typists: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """One plan and its neighbours: nearest units above and below that take part (N2)."""
+
+    negotiation: Negotiation
+    cycle: CycleState
+    own: Seat
+    parent: Seat | None
+    children: tuple[Seat, ...] = ()
+    descendants: tuple[Seat, ...] = field(default=())  # those below who hold parts of its promises
+
+    @property
+    def round(self) -> str:
+        """The open round; empty between rounds."""
+        return self.cycle.open_round
+
+    def state(self, seat: Seat) -> str:
+        """The state of a plan as it stands now: rounds opened since its last act count (N2)."""
+        return standing(self.negotiation, self.cycle, seat.unit, seat.plan)
+
+
+def takes_part(negotiation: Negotiation, unit: UnitNode, round_name: str) -> bool:
+    """Whether a unit acts in a round."""
+    return not unit.no_task and unit.level in negotiation.protocol.levels_of(round_name)
+
+
+def standing(negotiation: Negotiation, cycle: CycleState, unit: UnitNode, plan: PlanState) -> str:
+    """Fold what the cycle's stream says about a plan into its own last state (F1)."""
+    if cycle.settled:
+        return negotiation.step(plan.state, "settle") if plan.state != SETTLED else SETTLED
+    entered = [name for name in cycle.rounds if takes_part(negotiation, unit, name)]
+    if not entered or entered[-1] == plan.round:
+        return plan.state
+    return negotiation.step(plan.state, enter(entered[-1]))

@@ -1,0 +1,124 @@
+"""What is known of a cycle and of a plan: frozen values that a fold of events produces."""
+
+from collections.abc import Mapping
+
+from pydantic import Field
+
+from planflow.domain.figures import Noun
+
+
+class Item(Noun):
+    """A reconciling item's amount and reason code; its text stays in the event alone."""
+
+    indicator: str
+    amount: int
+    reason_code: str
+
+
+class Split(Noun):
+    """What a unit issued on: total, reserve held, and the issue to itself that it splits."""
+
+    total: dict[str, int]
+    reserve: dict[str, int]
+    document_no: str = ""
+    of: str = ""
+
+
+class Record(Noun):
+    """A unit's numbers in one round. Free texts are not here: they can be erased from the event."""
+
+    reported: dict[str, dict[str, int]] = Field(default_factory=dict)  # basis → indicator → value
+    reported_reasons: dict[str, str] = Field(default_factory=dict)
+    reconciling: tuple[Item, ...] = ()
+    settled: dict[str, int] = Field(default_factory=dict)
+    settled_reasons: dict[str, str] = Field(default_factory=dict)
+    issued: dict[str, int] = Field(default_factory=dict)
+    issued_reasons: dict[str, str] = Field(default_factory=dict)
+    issued_by: str = ""  # the event
+    document_no: str = ""
+    split: Split | None = None
+    hands: tuple[str, ...] = ()  # who typed or submitted what stands here (N14)
+
+
+class Promise(Noun):
+    """A commitment this unit holds (N10). `from_` is the figure in force when it was made."""
+
+    id: str
+    indicator: str
+    from_: int
+    to: int
+    funded: bool
+    settle_in: str
+    amends: str
+    document_no: str = ""
+    part_of: str = ""
+    status: str = "open"  # open | fulfilled | waived
+    passed_on: bool = False
+    reserve: int = 0
+
+    @property
+    def change(self) -> int:
+        """What the promise adds to the figure it amends."""
+        return self.to - self.from_
+
+
+class Chosen(Noun):
+    """A headline that the parent chose instead of the usual one (N3)."""
+
+    round: str
+    basis: str
+
+
+class PlanState(Noun):
+    """One unit's plan: fold of its own events. `position` counts them."""
+
+    state: str = "waiting"
+    position: int = 0
+    rounds: dict[str, Record] = Field(default_factory=dict)
+    promises: tuple[Promise, ...] = ()
+    headline: dict[str, Chosen] = Field(default_factory=dict)
+
+    @property
+    def round(self) -> str:
+        """Round of the last act; empty before the first."""
+        return self.state.rpartition(".")[0]
+
+    def record(self, round_name: str) -> Record:
+        """The unit's numbers in a round; empty when it has none."""
+        return self.rounds.get(round_name, _NOTHING)
+
+    def promise(self, promise_id: str) -> Promise | None:
+        """The commitment of this id, if the unit holds it."""
+        return next((one for one in self.promises if one.id == promise_id), None)
+
+
+_NOTHING = Record()
+NEW_PLAN = PlanState()
+
+
+class CycleState(Noun):
+    """One cycle: fold of its own events. `rounds` holds those ever opened, `open` or `closed`."""
+
+    id: str
+    protocol: str
+    digest: str
+    year: int
+    root: str
+    leaf_level: str
+    zone: str = "Asia/Shanghai"
+    lists: str = "optional"
+    position: int = 0
+    rounds: dict[str, str] = Field(default_factory=dict)
+    settled: bool = False
+
+    @property
+    def open_round(self) -> str:
+        """The round that is open; empty between rounds."""
+        return next((name for name, status in self.rounds.items() if status == "open"), "")
+
+    def is_open(self, round_name: str) -> bool:
+        """Whether a round is open now."""
+        return self.rounds.get(round_name) == "open"
+
+
+Figures = Mapping[str, int]

@@ -1,0 +1,141 @@
+"""Up and adjust rounds: draft, submit, withdraw, accept, return (N4, N6, N7, N11)."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from planflow.domain.commands import Accept, Reasons, Return, SaveDraft, Submit, Withdraw
+from planflow.domain.events import Draft
+from planflow.domain.figures import TASK, ReconcilingItem
+from planflow.engine import checks, numbers
+from planflow.engine.guards import bound_findings, drafted, require
+from planflow.engine.hand import Hand
+from planflow.engine.scene import Scene
+from planflow.errors import Finding, guard_failed, invalid
+from planflow.protocol.models import Purpose
+from planflow.quota import exact
+
+
+def save_draft(scene: Scene, command: SaveDraft, hand: Hand) -> dict[str, Any]:
+    """Check a working copy and return it as data; it is no event (F3)."""
+    findings = list(_draft_faults(scene, command))
+    if findings:
+        raise invalid(*findings)
+    require(scene, command.action, hand.actor)
+    return command.model_dump(mode="json")
+
+
+def submit(scene: Scene, command: Submit, hand: Hand) -> list[Draft]:
+    """Send the working copy up, complete and exact."""
+    require(scene, command.action, hand.actor)
+    draft = SaveDraft.model_validate(scene.own.draft)
+    figures = drafted(scene)
+    findings = [
+        *_draft_faults(scene, draft),
+        *checks.missing(scene.negotiation.protocol, scene.own.unit, scene.round, figures, "figures"),
+        *_unexplained_changes(scene, figures, draft.reasons),
+    ]
+    if findings:
+        raise invalid(*findings)
+    codes = checks.coded(scene.negotiation.protocol, draft.reasons, _purpose(scene))
+    texts = checks.texts(draft.reasons, codes)
+    parts: dict[str, Any] = {
+        "figures": {TASK: figures, **draft.also},
+        "reasons": codes,
+        "reconciling": [_item(one) for one in draft.reconciling],
+        "lists": [],  # none is attached (F12)
+        "hands": sorted({hand.actor, *scene.own.typists}),
+    }
+    texts |= {f"reconciling.{at}": one.text for at, one in enumerate(draft.reconciling) if one.text}
+    return [_event(scene, hand, "submitted", parts, {"note": command.note, **texts})]
+
+
+def withdraw(scene: Scene, command: Withdraw, hand: Hand) -> list[Draft]:
+    """Take a submission back."""
+    require(scene, command.action, hand.actor)
+    return [_event(scene, hand, "withdrawn", {}, {"reason": command.reason})]
+
+
+def accept(scene: Scene, command: Accept, hand: Hand) -> list[Draft]:
+    """Take a child's figures as reported, or with the parent's own number and its reason code."""
+    protocol = scene.negotiation.protocol
+    findings = [
+        *checks.figures(protocol, scene.own.unit, command.figures, "figures"),
+        *checks.reasons(protocol, command.reasons, "settle", "reasons"),
+    ]
+    if findings:
+        raise invalid(*findings)
+    require(scene, command.action, hand.actor)
+    reported = numbers.in_force(protocol, scene.own.plan, scene.round)
+    # Only what differs from the report is a number of the parent's own; the rest is "as reported".
+    settled = {name: value for name, value in command.figures.items() if reported.get(name) != value}
+    codes = checks.coded(protocol, command.reasons, "settle")
+    known = ", ".join(protocol.reason_names("settle"))
+    findings = list(checks.unexplained(settled, codes, known, "reasons"))
+    if findings:
+        raise invalid(*findings)
+    over = list(bound_findings(scene, scene.own, {**reported, **settled}))
+    if over:
+        raise guard_failed(*over)
+    parts = {"figures": settled, "reasons": {name: codes[name] for name in settled}}
+    texts = {"note": command.note, **checks.texts(command.reasons, codes)}
+    return [_event(scene, hand, "accepted", parts, texts)]
+
+
+def return_(scene: Scene, command: Return, hand: Hand) -> list[Draft]:
+    """Send a child's submission back with a reason; nothing is deleted (N7)."""
+    protocol = scene.negotiation.protocol
+    findings = list(checks.reason_code(protocol, command.reason_code, "return", "reason_code"))
+    if findings:
+        raise invalid(*findings)
+    require(scene, command.action, hand.actor)
+    parts = {"reason": {"reason_code": command.reason_code, "lines": []}}
+    return [_event(scene, hand, "returned", parts, {"text": command.text})]
+
+
+def _draft_faults(scene: Scene, command: SaveDraft) -> Iterator[Finding]:
+    protocol, unit = scene.negotiation.protocol, scene.own.unit
+    yield from checks.figures(protocol, unit, command.figures, "figures")
+    yield from checks.bases(command.also, "also")
+    for basis, figures in command.also.items():
+        yield from checks.figures(protocol, unit, figures, f"also.{basis}")
+    yield from checks.reasons(protocol, command.reasons, _purpose(scene), "reasons")
+    for at, item in enumerate(command.reconciling):
+        yield from _item_faults(scene, item, f"reconciling.{at}")
+
+
+def _item_faults(scene: Scene, item: ReconcilingItem, where: str) -> Iterator[Finding]:
+    protocol = scene.negotiation.protocol
+    if item.indicator not in protocol.indicators_by_name:
+        known = ", ".join(protocol.indicators_by_name)
+        yield Finding("unknown_indicator", {"indicator": item.indicator, "known": known}, where)
+    yield from checks.reason_code(protocol, item.reason_code, "reconcile", f"{where}.reason_code")
+
+
+def _purpose(scene: Scene) -> Purpose | None:
+    one = scene.negotiation.protocol.rounds_by_name.get(scene.round)
+    return "adjust" if one and one.kind == "adjust" else None
+
+
+def _unexplained_changes(scene: Scene, figures: dict[str, int], given: Reasons) -> Iterator[Finding]:
+    protocol = scene.negotiation.protocol
+    one = protocol.rounds_by_name[scene.round]
+    if one.kind != "adjust":
+        return
+    off = exact.differences(numbers.base(scene.own.plan, one), figures)
+    known = ", ".join(protocol.reason_names("adjust"))
+    codes = checks.coded(protocol, given, "adjust")
+    # A level above only adds up what its children explained.
+    if not scene.children:
+        yield from checks.unexplained((each.indicator for each in off), codes, known, "reasons")
+
+
+def _item(item: ReconcilingItem) -> dict[str, Any]:
+    return {"indicator": item.indicator, "amount": item.amount, "reason_code": item.reason_code}
+
+
+def _event(scene: Scene, hand: Hand, kind: str, parts: dict[str, Any], texts: dict[str, str]) -> Draft:
+    said = {name: text for name, text in texts.items() if text}
+    if said:
+        parts = {**parts, "texts": said}
+    return Draft(kind, scene.own.unit.code, scene.round, parts, hand.mint())
+
