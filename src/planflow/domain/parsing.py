@@ -48,7 +48,9 @@ def refusal(error: ValidationError) -> Refusal:
 
 def _finding(fault: Any) -> Finding:
     # pydantic names the member of a union it tried; a reader of the error knows only field names
-    steps = [str(step) for step in fault["loc"] if not str(step).startswith(("constrained-", "Reason"))]
+    steps = [
+        str(step) for step in fault["loc"] if not str(step).startswith(("constrained-", "Reason"))
+    ]
     where = ".".join(step for step in steps if step != "[key]")
     limits = {key: value for key, value in fault.get("ctx", {}).items() if isinstance(value, int)}
     return Finding(_CODES.get(fault["type"], "wrong_shape"), {"field": where, **limits}, where)

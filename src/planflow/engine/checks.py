@@ -31,7 +31,9 @@ def figures(
             yield Finding("unknown_indicator", {"indicator": name, "known": known}, field)
         elif not applies(protocol, indicator, unit):
             if value != 0:
-                yield Finding("not_applicable", {"indicator": name, "unit": unit.code, "got": value}, field)
+                yield Finding(
+                    "not_applicable", {"indicator": name, "unit": unit.code, "got": value}, field
+                )
         else:
             yield from _limits(indicator, unit, value, field)
 
@@ -41,9 +43,13 @@ def amounts(protocol: Protocol, given: Mapping[str, int], where: str) -> Iterato
     for name, value in given.items():
         if name not in protocol.indicators_by_name:
             known = ", ".join(protocol.indicators_by_name)
-            yield Finding("unknown_indicator", {"indicator": name, "known": known}, f"{where}.{name}")
+            yield Finding(
+                "unknown_indicator", {"indicator": name, "known": known}, f"{where}.{name}"
+            )
         elif value < 0:
-            yield Finding("below_minimum", {"indicator": name, "got": value, "minimum": 0}, f"{where}.{name}")
+            yield Finding(
+                "below_minimum", {"indicator": name, "got": value, "minimum": 0}, f"{where}.{name}"
+            )
 
 
 def bases(also: Iterable[str], where: str) -> Iterator[Finding]:
@@ -71,7 +77,9 @@ def reasons(
     for name, reason in given.items():
         if name not in protocol.indicators_by_name:
             known = ", ".join(protocol.indicators_by_name)
-            yield Finding("unknown_indicator", {"indicator": name, "known": known}, f"{where}.{name}")
+            yield Finding(
+                "unknown_indicator", {"indicator": name, "known": known}, f"{where}.{name}"
+            )
         if isinstance(reason, Reason) and reason.reason_code is not None:
             yield from reason_code(protocol, reason.reason_code, purpose, f"{where}.{name}")
 
@@ -80,14 +88,18 @@ def reason_code(
     protocol: Protocol, code: str, purpose: Purpose | None, where: str
 ) -> Iterator[Finding]:
     """A code that the protocol does not declare for this act."""
-    known = protocol.reason_names(purpose) if purpose else tuple(c.name for c in protocol.reason_codes)
+    known = (
+        protocol.reason_names(purpose) if purpose else tuple(c.name for c in protocol.reason_codes)
+    )
     if code not in known:
         yield Finding("unknown_reason_code", {"code": code, "known": ", ".join(known)}, where)
 
 
 def coded(protocol: Protocol, given: Reasons, purpose: Purpose | None) -> dict[str, str]:
     """Reason codes by indicator. A bare string is a code where the protocol knows it, else a text."""
-    known = protocol.reason_names(purpose) if purpose else tuple(c.name for c in protocol.reason_codes)
+    known = (
+        protocol.reason_names(purpose) if purpose else tuple(c.name for c in protocol.reason_codes)
+    )
     codes = {}
     for name, reason in given.items():
         code = reason.reason_code if isinstance(reason, Reason) else reason
@@ -106,7 +118,9 @@ def texts(given: Reasons, codes: Mapping[str, str]) -> dict[str, str]:
     return found
 
 
-def unexplained(changed: Iterable[str], codes: Mapping[str, str], known: str, where: str) -> Iterator[Finding]:
+def unexplained(
+    changed: Iterable[str], codes: Mapping[str, str], known: str, where: str
+) -> Iterator[Finding]:
     """Indicators that changed without a reason code."""
     for name in changed:
         if name not in codes:

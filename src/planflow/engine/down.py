@@ -58,7 +58,9 @@ def _events(
     if command.reason:
         parts["texts"] = {"reason": command.reason}
     drafts = [Draft("distributed", scene.own.unit.code, scene.round, parts, own_id)]
-    return drafts + [_issued(scene, one, child_ids[one.unit], own_id, terms, command) for one in changed]
+    return drafts + [
+        _issued(scene, one, child_ids[one.unit], own_id, terms, command) for one in changed
+    ]
 
 
 def _issued(
@@ -111,7 +113,9 @@ def _figure_faults(scene: Scene, command: Issue, by_code: Mapping[str, Seat]) ->
     for at, one in enumerate(command.allocations):
         child, where = by_code[one.unit], f"allocations.{at}"
         yield from checks.figures(protocol, child.unit, one.figures, f"{where}.figures")
-        yield from checks.missing(protocol, child.unit, scene.round, one.figures, f"{where}.figures")
+        yield from checks.missing(
+            protocol, child.unit, scene.round, one.figures, f"{where}.figures"
+        )
         if against is None:
             continue
         asked = numbers.in_force(protocol, child.plan, against)

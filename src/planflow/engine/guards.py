@@ -83,7 +83,9 @@ def children_done(scene: Scene, _actor: str) -> Iterator[Finding]:
     for child in scene.children:
         state = scene.state(child)
         if stage(state) not in done:
-            yield Finding("children_done", {"unit": child.unit.code, "name": child.unit.name, "state": state})
+            yield Finding(
+                "children_done", {"unit": child.unit.code, "name": child.unit.name, "state": state}
+            )
 
 
 def done_stages(scene: Scene) -> tuple[str, ...]:
@@ -99,7 +101,9 @@ def parent_open(scene: Scene, _actor: str) -> Iterator[Finding]:
         return
     state = scene.state(parent)
     if stage(state) not in ("drafting", "returned"):
-        yield Finding("parent_open", {"unit": parent.unit.code, "name": parent.unit.name, "state": state})
+        yield Finding(
+            "parent_open", {"unit": parent.unit.code, "name": parent.unit.name, "state": state}
+        )
 
 
 def has_draft(scene: Scene, _actor: str) -> Iterator[Finding]:
@@ -141,13 +145,17 @@ def has_binding_issue(scene: Scene, _actor: str) -> Iterator[Finding]:
 def settling_round_ahead(scene: Scene, _actor: str) -> Iterator[Finding]:
     """A round that settles promises is still open or to come (N10)."""
     protocol, rounds = scene.negotiation.protocol, scene.cycle.rounds
-    if not any(one.kind == "adjust" and rounds.get(one.name) != "closed" for one in protocol.rounds):
+    if not any(
+        one.kind == "adjust" and rounds.get(one.name) != "closed" for one in protocol.rounds
+    ):
         yield Finding("settling_round_ahead", {})
 
 
 def holds_unpassed(scene: Scene, _actor: str) -> Iterator[Finding]:
     """The unit holds an open promise it has not passed on (N10)."""
-    if not any(promise.status == "open" and not promise.passed_on for promise in scene.own.plan.promises):
+    if not any(
+        promise.status == "open" and not promise.passed_on for promise in scene.own.plan.promises
+    ):
         yield Finding("holds_unpassed", {})
 
 
@@ -159,7 +167,9 @@ def holds_open(scene: Scene, _actor: str) -> Iterator[Finding]:
 
 def holds_due(scene: Scene, _actor: str) -> Iterator[Finding]:
     """A promise the unit holds is due: the round that settles it is open (N10)."""
-    due = [one for one in scene.own.plan.promises if whole(one) and scene.cycle.is_open(one.settle_in)]
+    due = [
+        one for one in scene.own.plan.promises if whole(one) and scene.cycle.is_open(one.settle_in)
+    ]
     if not due:
         yield Finding("holds_due", {})
 
@@ -174,7 +184,9 @@ def resting(scene: Scene, seats: tuple[Seat, ...]) -> Iterator[Finding]:
     for seat in seats:
         state = scene.state(seat)
         if state.startswith(f"{scene.round}.") and stage(state) in ("submitted", "accepted"):
-            yield Finding("untouched", {"unit": seat.unit.code, "name": seat.unit.name, "state": state})
+            yield Finding(
+                "untouched", {"unit": seat.unit.code, "name": seat.unit.name, "state": state}
+            )
 
 
 def has_numbers(scene: Scene, _actor: str) -> Iterator[Finding]:
@@ -220,7 +232,9 @@ def bound_findings(scene: Scene, seat: Seat, figures: Mapping[str, int]) -> Iter
     start = numbers.base(seat.plan, one)
     place, level = protocol.level_order, seat.unit.level
     # Where the cycle starts at or below the level that is bounded, its root answers for the bound.
-    here = level == one.bounds.level or (seat.unit.is_root and place[level] > place[one.bounds.level])
+    here = level == one.bounds.level or (
+        seat.unit.is_root and place[level] > place[one.bounds.level]
+    )
     for off in exact.differences(start, figures):
         bound = one.bounds.indicators.get(off.indicator)
         if bound is None:
@@ -251,7 +265,9 @@ ACTIONS: dict[str, Action] = {
         Action("return", "return", (not_root, round_open, parent_open, separate_hands)),
         Action("issue", "issue", (round_open, has_children)),
         Action("acknowledge", "acknowledge", (round_open,)),
-        Action("commitments", None, (not_root, not_settled, has_binding_issue, settling_round_ahead)),
+        Action(
+            "commitments", None, (not_root, not_settled, has_binding_issue, settling_round_ahead)
+        ),
         Action("distribute", None, (holds_unpassed, has_children, not_settled)),
         Action("fulfil", None, (holds_due, parent_open, untouched)),
         Action("waive", None, (holds_open, not_settled)),

@@ -127,7 +127,10 @@ def _node(state: str) -> str:
 
 def _stages(one: Round) -> list[str]:
     moves = MOVES[one.kind]
-    stages = [START_OF_KIND[one.kind], *(s for _, sources, target in moves for s in (*sources, target))]
+    stages = [
+        START_OF_KIND[one.kind],
+        *(s for _, sources, target in moves for s in (*sources, target)),
+    ]
     return list(dict.fromkeys(stages))
 
 

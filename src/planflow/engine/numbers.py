@@ -105,7 +105,10 @@ def headline(protocol: Protocol, cycle: CycleState, plan: PlanState) -> dict[str
     one = binding(protocol, plan)
     if one is None:
         return {}
-    chosen = {name: Headline(value, one.name, TASK) for name, value in in_force(protocol, plan, one.name).items()}
+    chosen = {
+        name: Headline(value, one.name, TASK)
+        for name, value in in_force(protocol, plan, one.name).items()
+    }
     for adjust in protocol.rounds:
         if adjust.kind == "adjust" and cycle.rounds.get(adjust.name) == "closed":
             figures = in_force(protocol, plan, adjust.name)
@@ -114,7 +117,11 @@ def headline(protocol: Protocol, cycle: CycleState, plan: PlanState) -> dict[str
         _raise(chosen, cycle, promise)
     for indicator, choice in plan.headline.items():
         for number in numbers(plan):
-            if (number.indicator, number.round, number.basis) == (indicator, choice.round, choice.basis):
+            if (number.indicator, number.round, number.basis) == (
+                indicator,
+                choice.round,
+                choice.basis,
+            ):
                 chosen[indicator] = Headline(number.value, number.round, number.basis)
     return chosen
 
@@ -139,7 +146,13 @@ def numbers(plan: PlanState) -> Iterator[Number]:
     for promise in plan.promises:
         if promise.funded and promise.status != "waived":
             yield Number(
-                promise.amends, "issued", FUNDED, promise.indicator, promise.to, "", promise.document_no
+                promise.amends,
+                "issued",
+                FUNDED,
+                promise.indicator,
+                promise.to,
+                "",
+                promise.document_no,
             )
 
 
@@ -149,7 +162,9 @@ def _up_numbers(name: str, record: Record) -> Iterator[Number]:
             reason = record.reported_reasons.get(indicator, "") if basis == TASK else ""
             yield Number(name, "reported", basis, indicator, value, reason)
     for indicator, value in record.settled.items():
-        yield Number(name, "settled", TASK, indicator, value, record.settled_reasons.get(indicator, ""))
+        yield Number(
+            name, "settled", TASK, indicator, value, record.settled_reasons.get(indicator, "")
+        )
 
 
 def sides(protocol: Protocol, plan: PlanState) -> tuple[dict[str, int], dict[str, int]]:

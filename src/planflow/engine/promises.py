@@ -25,7 +25,9 @@ def commit(scene: Scene, command: Commit, hand: Hand) -> list[Draft]:
     findings = list(checks.figures(protocol, scene.own.unit, {command.indicator: command.to}, "to"))
     if command.settle_in not in protocol.rounds_by_name:
         known = ", ".join(protocol.rounds_by_name)
-        findings.append(Finding("unknown_round", {"round": command.settle_in, "known": known}, "settle_in"))
+        findings.append(
+            Finding("unknown_round", {"round": command.settle_in, "known": known}, "settle_in")
+        )
     if command.to == command.from_:
         findings.append(Finding("no_change", {"indicator": command.indicator}, "to"))
     if findings:
@@ -61,8 +63,13 @@ def distribute(
         child = by_code[share.unit]
         start = _figure(scene, child, promise.indicator)
         part = {**_shape(promise), "from": start, "to": start + share.amount, "part_of": whole_id}
-        drafts.append(_made(scene, child, _terms(scene, child, hand.mint(), part), hand, (own_id,), {}))
-    entries = [{"unit": d.unit, "event": d.id, "amount": s.amount} for d, s in zip(drafts, shares, strict=True)]
+        drafts.append(
+            _made(scene, child, _terms(scene, child, hand.mint(), part), hand, (own_id,), {})
+        )
+    entries = [
+        {"unit": d.unit, "event": d.id, "amount": s.amount}
+        for d, s in zip(drafts, shares, strict=True)
+    ]
     parts = {"commitment": {"id": promise.id, "reserve": command.reserve}, "shares": entries}
     return [Draft("commitment_passed_on", scene.own.unit.code, scene.round, parts, own_id), *drafts]
 
@@ -112,8 +119,13 @@ def _commit_faults(scene: Scene, command: Commit) -> Iterator[Finding]:
     start = _figure(scene, scene.own, command.indicator)
     if start != command.from_:
         yield _in_force(command.indicator, start, command.from_)
-    if any(one.status == "open" and one.indicator == command.indicator for one in scene.own.plan.promises):
-        yield Finding("one_open_promise", {"indicator": command.indicator, "unit": scene.own.unit.code})
+    if any(
+        one.status == "open" and one.indicator == command.indicator
+        for one in scene.own.plan.promises
+    ):
+        yield Finding(
+            "one_open_promise", {"indicator": command.indicator, "unit": scene.own.unit.code}
+        )
 
 
 def _share_faults(scene: Scene, command: DistributeCommitment) -> Iterator[Finding]:
@@ -122,7 +134,9 @@ def _share_faults(scene: Scene, command: DistributeCommitment) -> Iterator[Findi
     for at, share in enumerate(command.allocations):
         where = f"allocations.{at}.unit"
         if share.unit not in known:
-            yield Finding("unknown_unit", {"unit": share.unit, "parent": scene.own.unit.code}, where)
+            yield Finding(
+                "unknown_unit", {"unit": share.unit, "parent": scene.own.unit.code}, where
+            )
         elif share.unit in seen:
             yield Finding("duplicate_unit", {"unit": share.unit}, where)
         seen.add(share.unit)
@@ -139,7 +153,9 @@ def _passing_faults(
         child = by_code[share.unit]
         if numbers.binding(scene.negotiation.protocol, child.plan) is None:
             yield Finding("has_binding_issue", {"unit": share.unit})
-        if any(p.status == "open" and p.indicator == promise.indicator for p in child.plan.promises):
+        if any(
+            p.status == "open" and p.indicator == promise.indicator for p in child.plan.promises
+        ):
             yield Finding("one_open_promise", {"indicator": promise.indicator, "unit": share.unit})
         start = _figure(scene, child, promise.indicator)
         if start + share.amount < 0:
@@ -155,7 +171,9 @@ def _close(
             if promise.id not in (one.id, one.part_of) or one.status != "open":
                 continue
             event = hand.mint()
-            parts: dict[str, Any] = {"commitment": {"id": one.id, "indicator": one.indicator, "to": one.to}}
+            parts: dict[str, Any] = {
+                "commitment": {"id": one.id, "indicator": one.indicator, "to": one.to}
+            }
             if texts:
                 parts["texts"] = texts
             yield Draft(kind, seat.unit.code, scene.round, parts, event, (first,) if first else ())
@@ -163,7 +181,12 @@ def _close(
 
 
 def _made(
-    scene: Scene, seat: Seat, terms: dict[str, Any], hand: Hand, cites: tuple[str, ...], texts: dict[str, str]
+    scene: Scene,
+    seat: Seat,
+    terms: dict[str, Any],
+    hand: Hand,
+    cites: tuple[str, ...],
+    texts: dict[str, str],
 ) -> Draft:
     parts: dict[str, Any] = {"commitment": terms}
     if texts:

@@ -47,7 +47,9 @@ def open_cycle(negotiation: Negotiation, command: OpenCycle, units: int, hand: H
     protocol = negotiation.protocol
     if command.leaf_level not in protocol.level_order:
         known = ", ".join(protocol.level_order)
-        raise invalid(Finding("unknown_level", {"level": command.leaf_level, "known": known}, "leaf_level"))
+        raise invalid(
+            Finding("unknown_level", {"level": command.leaf_level, "known": known}, "leaf_level")
+        )
     terms = {
         "id": command.id,
         "protocol": protocol.name,
@@ -73,7 +75,9 @@ def open_round(negotiation: Negotiation, cycle: CycleState, name: str, hand: Han
         raise Refusal("illegal_transition", {"action": "open", "state": f"{name}.{status}"})
     before = negotiation.protocol.previous(name)
     if before is not None and cycle.rounds.get(before.name) != "closed":
-        raise guard_failed(Finding("previous_round_closed", {"round": name, "previous": before.name}))
+        raise guard_failed(
+            Finding("previous_round_closed", {"round": name, "previous": before.name})
+        )
     return [Draft("round_opened", "", name, {}, hand.mint())]
 
 

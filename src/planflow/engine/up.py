@@ -31,7 +31,9 @@ def submit(scene: Scene, command: Submit, hand: Hand) -> list[Draft]:
     figures = drafted(scene)
     findings = [
         *_draft_faults(scene, draft),
-        *checks.missing(scene.negotiation.protocol, scene.own.unit, scene.round, figures, "figures"),
+        *checks.missing(
+            scene.negotiation.protocol, scene.own.unit, scene.round, figures, "figures"
+        ),
         *_unexplained_changes(scene, figures, draft.reasons),
     ]
     if findings:
@@ -67,7 +69,9 @@ def accept(scene: Scene, command: Accept, hand: Hand) -> list[Draft]:
     require(scene, command.action, hand.actor)
     reported = numbers.in_force(protocol, scene.own.plan, scene.round)
     # Only what differs from the report is a number of the parent's own; the rest is "as reported".
-    settled = {name: value for name, value in command.figures.items() if reported.get(name) != value}
+    settled = {
+        name: value for name, value in command.figures.items() if reported.get(name) != value
+    }
     codes = checks.coded(protocol, command.reasons, "settle")
     known = ", ".join(protocol.reason_names("settle"))
     findings = list(checks.unexplained(settled, codes, known, "reasons"))
@@ -116,7 +120,9 @@ def _purpose(scene: Scene) -> Purpose | None:
     return "adjust" if one and one.kind == "adjust" else None
 
 
-def _unexplained_changes(scene: Scene, figures: dict[str, int], given: Reasons) -> Iterator[Finding]:
+def _unexplained_changes(
+    scene: Scene, figures: dict[str, int], given: Reasons
+) -> Iterator[Finding]:
     protocol = scene.negotiation.protocol
     one = protocol.rounds_by_name[scene.round]
     if one.kind != "adjust":
@@ -133,9 +139,10 @@ def _item(item: ReconcilingItem) -> dict[str, Any]:
     return {"indicator": item.indicator, "amount": item.amount, "reason_code": item.reason_code}
 
 
-def _event(scene: Scene, hand: Hand, kind: str, parts: dict[str, Any], texts: dict[str, str]) -> Draft:
+def _event(
+    scene: Scene, hand: Hand, kind: str, parts: dict[str, Any], texts: dict[str, str]
+) -> Draft:
     said = {name: text for name, text in texts.items() if text}
     if said:
         parts = {**parts, "texts": said}
     return Draft(kind, scene.own.unit.code, scene.round, parts, hand.mint())
-

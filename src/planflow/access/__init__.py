@@ -1,0 +1,1 @@
+"""Roles, relations and scope: the table of who may do what. Pure functions."""

@@ -1,0 +1,32 @@
+"""Settings from `PLANFLOW_*` environment variables. Never built at import: call `Settings()`."""
+
+from pathlib import Path
+from typing import Literal
+
+from platformdirs import user_data_path
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+def _embedded() -> str:
+    return f"sqlite:///{data_folder() / 'planflow.db'}"
+
+
+def data_folder() -> Path:
+    """Where the embedded database lies unless told otherwise."""
+    return user_data_path("planflow", appauthor=False)
+
+
+class Settings(BaseSettings):
+    """All settings of a planflow process."""
+
+    model_config = SettingsConfigDict(env_prefix="PLANFLOW_", extra="ignore")
+
+    database_url: SecretStr = Field(default_factory=lambda: SecretStr(_embedded()))
+    migrate_url: SecretStr | None = None
+    lang: Literal["zh", "en"] = "zh"
+    token_minutes: int = Field(default=60 * 8, ge=1)
+    shell_tokens: bool = True
+    shell_token_minutes: int = Field(default=15, ge=1)
+    workers: int = Field(default=8, ge=1, le=64)  # threads that carry requests into the library
+    page_limit: int = Field(default=100, ge=1, le=1000)

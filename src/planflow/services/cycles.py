@@ -1,0 +1,264 @@
+"""Cycles and their rounds: acts of the root's admin (N1, N2, N6)."""
+
+from collections.abc import Callable
+from typing import Any
+
+from planflow.access.table import READERS
+from planflow.domain.commands import CloseRound, NoTask, OpenCycle, OpenRound
+from planflow.domain.parsing import parse
+from planflow.domain.units import SEPARATOR
+from planflow.engine import rounds
+from planflow.engine.hand import Hand
+from planflow.engine.machine import Negotiation, compile_protocol
+from planflow.engine.rounds import Survey
+from planflow.engine.scene import Scene
+from planflow.engine.state import CycleState
+from planflow.errors import Finding, Refusal, invalid
+from planflow.ledger.chain import START
+from planflow.protocol import loader
+from planflow.services import calls, people
+from planflow.services.calls import Call
+from planflow.services.people import Reader
+from planflow.services.site import Site
+from planflow.services.views import CycleView, NoTaskView
+from planflow.store import people as accounts
+from planflow.store import reading, sites, surveys, trees
+from planflow.store.appending import Head, Recorded, append_cycle, append_plans
+from planflow.store.reading import CycleHead
+from planflow.store.sites import KeyUsed, Registered
+from planflow.store.transaction import Tx
+
+
+def create_cycle(site: Site, reader: Reader, call: Call) -> CycleView:
+    """Open a cycle over the tree below its root, as registered now. The root's admin.
+
+    Raises `Refusal`.
+    """
+
+    def work(tx: Tx) -> CycleView:
+        if not any(grant.role == "admin" for grant in reader.grants):
+            raise Refusal("forbidden", {"action": "open_cycle"})
+        calls.wait_for(tx, reader, call)
+        sites.lock_site(tx)  # one at a time: the tree must not change while it is fixed
+        used = calls.replayed(tx, reader, call)
+        command = parse(OpenCycle, call.body)
+        if used is not None:
+            head = _head(site, tx, reader, command.id, "none")
+            return _view(tx, head, used.event_id, used.chain)
+        grant = _root_grant(tx, reader, command)
+        negotiation = _negotiation(command)
+        if reading.cycle_head(site.database, tx, command.id) is not None:
+            raise Refusal("already_exists", {"kind": "cycle", "name": command.id})
+        rows = _tree(tx, negotiation, command)
+        hand = Hand(reader.user_id, grant, site.mint)
+        drafts = rounds.open_cycle(negotiation, command, len(rows), hand)
+        sites.keep_protocol(
+            tx, negotiation.digest, negotiation.protocol.name, loader.find(command.protocol)
+        )
+        sites.fix_tree(tx, rows)
+        pen, start = site.pen(reader.user_id, grant), Head(0, START, None)
+        state, done = append_cycle(tx, negotiation, None, start, drafts[0], pen, command.id)
+        calls.remember(tx, site, reader, call, _used(call, done))
+        head = CycleHead(state, negotiation, done.chain, done.event.recorded_at)
+        return _view(tx, head, done.event.id, done.chain.hex())
+
+    return site.database.write(work)
+
+
+def get_cycle(site: Site, reader: Reader, cycle: str) -> CycleView:
+    """A cycle's terms and the standing of its rounds. Anyone with a reading role in its tree."""
+    return site.database.read(lambda tx: _view(tx, _head(site, tx, reader, cycle, "none")))
+
+
+def open_round(site: Site, reader: Reader, call: Call, cycle: str, name: str) -> CycleView:
+    """Open a round: one event, however many units take part. The root's admin."""
+
+    def work(tx: Tx, head: CycleHead, hand: Hand) -> tuple[CycleState, Recorded]:
+        parse(OpenRound, call.body)
+        draft = rounds.open_round(head.negotiation, head.state, name, hand)[0]
+        return _append(site, tx, head, draft, hand)
+
+    return _on_round(site, reader, call, cycle, name, work)
+
+
+def close_round(site: Site, reader: Reader, call: Call, cycle: str, name: str) -> CycleView:
+    """Close a round when everyone is done; an up round writes the root's sum. The root's admin."""
+
+    def work(tx: Tx, head: CycleHead, hand: Hand) -> tuple[CycleState, Recorded]:
+        command = parse(CloseRound, call.body)
+        root = trees.node(site.database, tx, cycle, head.state.root)
+        if root is None:
+            raise AssertionError("a cycle's tree holds its root")
+        stage = reading.stage(site.database, tx, head, root, None, "submit")
+        survey = _survey(site, tx, head, name) if head.state.is_open(name) else Survey()
+        drafts = rounds.close_round(stage.scene, name, command, survey, hand)
+        # The root's sum belongs to the round: it is written while the round is still open.
+        append_plans(tx, stage, drafts[1:], site.pen(hand.actor, hand.grant))
+        return _append(site, tx, head, drafts[0], hand)
+
+    return _on_round(site, reader, call, cycle, name, work)
+
+
+def _on_round(
+    site: Site,
+    reader: Reader,
+    call: Call,
+    cycle: str,
+    name: str,
+    act: Callable[[Tx, CycleHead, Hand], tuple[CycleState, Recorded]],
+) -> CycleView:
+    def work(tx: Tx) -> CycleView:
+        calls.wait_for(tx, reader, call)
+        head = _head(site, tx, reader, cycle, "update")
+        if name not in head.negotiation.protocol.rounds_by_name:
+            raise Refusal("not_found", {"kind": "round", "name": name})
+        root = head.state.root
+        standing = [
+            s for s in people.standings(tx, reader, cycle) if s.path == root and s.role == "admin"
+        ]
+        if not standing:
+            raise Refusal("forbidden", {"action": call.path.rsplit("/", 1)[-1]})
+        used = calls.replayed(tx, reader, call)
+        if used is not None:
+            return _view(tx, head, used.event_id, used.chain)
+        hand = Hand(reader.user_id, standing[0].grant, site.mint)
+        state, done = act(tx, head, hand)
+        calls.remember(tx, site, reader, call, _used(call, done))
+        return _view(
+            tx,
+            CycleHead(state, head.negotiation, done.chain, None),
+            done.event.id,
+            done.chain.hex(),
+        )
+
+    return site.database.write(work)
+
+
+def _append(
+    site: Site, tx: Tx, head: CycleHead, draft: Any, hand: Hand
+) -> tuple[CycleState, Recorded]:
+    end = Head(head.state.position, head.chain, head.recorded_at)
+    pen = site.pen(hand.actor, hand.grant)
+    return append_cycle(tx, head.negotiation, head.state, end, draft, pen, head.state.id)
+
+
+def _head(site: Site, tx: Tx, reader: Reader, cycle: str, lock: reading.Lock) -> CycleHead:
+    """A cycle in the reader's sight; one they have no reading role in is not found."""
+    head = reading.cycle_head(site.database, tx, cycle, lock)
+    if head is None or not any(s.role in READERS for s in people.standings(tx, reader, cycle)):
+        raise Refusal("not_found", {"kind": "cycle", "name": cycle})
+    return head
+
+
+def _root_grant(tx: Tx, reader: Reader, command: OpenCycle) -> str:
+    root_id = accounts.unit_id(tx, command.root)
+    if root_id is None:
+        raise invalid(Finding("unknown_unit", {"unit": command.root, "parent": ""}, "root"))
+    grants = [g for g in reader.grants if g.role == "admin" and g.unit_id == root_id]
+    if not grants:
+        raise Refusal("forbidden", {"action": "open_cycle"})
+    return people.stamp(reader, grants[0])
+
+
+def _negotiation(command: OpenCycle) -> Negotiation:
+    try:
+        return compile_protocol(loader.find(command.protocol))
+    except Refusal:
+        known = ", ".join(loader.bundled())
+        raise invalid(
+            Finding("unknown_protocol", {"protocol": command.protocol, "known": known}, "protocol")
+        ) from None
+
+
+def _tree(tx: Tx, negotiation: Negotiation, command: OpenCycle) -> list[dict[str, Any]]:
+    """Rows of the cycle's tree: from its root down to its leaf level, parents first (N1)."""
+    order = negotiation.protocol.level_order
+    root = sites.registered(tx, [command.root])[command.root]
+    idle = {one.unit: one for one in command.no_task}
+    rows: dict[str, dict[str, Any]] = {}
+    findings: list[Finding] = []
+    if command.leaf_level in order and order.get(root.level, 0) > order[command.leaf_level]:
+        findings.append(Finding("leaf_above_root", {"level": command.leaf_level}, "leaf_level"))
+    for unit, parent in [(root, ""), *sites.below(tx, root)]:
+        if unit.level not in order:
+            params = {"unit": unit.code, "level": unit.level, "known": ", ".join(order)}
+            findings.append(Finding("level_not_in_protocol", params, "root"))
+        elif (not parent or parent in rows) and order[unit.level] <= order.get(
+            command.leaf_level, 99
+        ):
+            rows[unit.code] = _place(command.id, unit, rows.get(parent), idle)
+    findings += _no_task_faults(command.no_task, rows, command.root)
+    if findings:
+        raise invalid(*findings[: rounds.NAMED_AT_MOST])
+    return list(rows.values())
+
+
+def _place(
+    cycle: str, unit: Registered, parent: dict[str, Any] | None, idle: dict[str, NoTask]
+) -> dict[str, Any]:
+    above = parent["path"] + SEPARATOR if parent else ""
+    return {
+        "cycle_id": cycle,
+        "unit_id": unit.id,
+        "code": unit.code,
+        "name": unit.name,
+        "level": unit.level,
+        "parent_code": parent["code"] if parent else None,
+        "path": above + unit.code,
+        "attributes": unit.attributes,
+        # A unit below one without task has none either.
+        "no_task": unit.code in idle or bool(parent and parent["no_task"]),
+    }
+
+
+def _no_task_faults(idle: tuple[NoTask, ...], rows: dict[str, Any], root: str) -> list[Finding]:
+    findings = []
+    for at, one in enumerate(idle):
+        where = f"no_task.{at}.unit"
+        if one.unit == root:
+            findings.append(Finding("root_without_task", {"unit": one.unit}, where))
+        elif one.unit not in rows:
+            findings.append(Finding("unknown_unit", {"unit": one.unit, "parent": root}, where))
+    return findings
+
+
+def _survey(site: Site, tx: Tx, head: CycleHead, name: str) -> Survey:
+    cycle, negotiation = head.state.id, head.negotiation
+    units, count = surveys.unfinished(tx, negotiation, cycle, name)
+    promises = surveys.open_promises(tx, cycle, name)
+    parents: list[Scene] = []
+    if negotiation.protocol.rounds_by_name[name].kind == "adjust":
+        codes = sorted(
+            {code for path in surveys.moved_in(tx, cycle, name) for code in path.split(SEPARATOR)}
+        )
+        places = list(trees.nodes(site.database, tx, cycle, codes).values())
+        stages = reading.stages(site.database, tx, head, places)
+        parents = [stage.scene for stage in stages if stage.scene.children]
+    return Survey(units, count, promises, parents)
+
+
+def _used(call: Call, done: Recorded) -> KeyUsed:
+    return KeyUsed(call.digest, done.event.seq, done.event.seq, done.event.id, done.chain.hex())
+
+
+def _view(tx: Tx, head: CycleHead, event: str | None = None, chain: str | None = None) -> CycleView:
+    state, protocol = head.state, head.negotiation.protocol
+    idle = surveys.no_task(tx, state.id)
+    return CycleView(
+        id=state.id,
+        protocol=state.protocol,
+        protocol_version=protocol.version,
+        digest=state.digest,
+        year=state.year,
+        root=state.root,
+        leaf_level=state.leaf_level,
+        zone=state.zone,
+        lists=state.lists,
+        rounds={one.name: state.rounds.get(one.name, "waiting") for one in protocol.rounds},
+        open_round=state.open_round or None,
+        settled=state.settled,
+        no_task=[NoTaskView(unit=one.code, name=one.name) for one in idle],
+        version=state.position,
+        event=event,
+        chain=chain,
+    )

@@ -1,0 +1,158 @@
+"""Accounts, grants and tokens: who acts, and by which grant (F9)."""
+
+import datetime as dt
+import secrets
+from dataclasses import dataclass
+from functools import cache
+from hashlib import sha256
+
+from pwdlib import PasswordHash
+
+from planflow.access.table import AT_A_UNIT, ROLES, Standing
+from planflow.domain.events import Draft
+from planflow.errors import Finding, Refusal, invalid
+from planflow.services.site import SHELL, Site, site_event
+from planflow.services.views import TokenView
+from planflow.store import people, trees
+from planflow.store.people import Account, Grant
+from planflow.store.transaction import Tx
+
+SHORTEST_PASSWORD = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """A signed-in person: the pseudonym that events carry, their grants, and their language."""
+
+    user_id: str
+    name: str
+    grants: tuple[Grant, ...]
+    lang: str
+    via: str
+
+
+def add_user(site: Site, name: str, password: str, role: str, unit: str | None) -> None:
+    """Add an account with one grant; an existing account gets the grant, its password stays.
+
+    Raises `Refusal` `invalid` naming the field.
+    """
+    findings = _account_faults(name, password, role, unit)
+    if findings:
+        raise invalid(*findings)
+    hashed = _hasher().hash(password)
+
+    def work(tx: Tx) -> None:
+        unit_id = people.unit_id(tx, unit) if unit else None
+        if unit and unit_id is None:
+            raise invalid(Finding("unknown_unit", {"unit": unit, "parent": ""}, "unit"))
+        found = people.account(tx, name)
+        if found is None:
+            found = Account(site.mint(), name, hashed)
+            people.add_account(tx, found)
+            draft = Draft("user_added", "", "", {"account": {"name": name}}, site.mint())
+            site_event(site, tx, draft, SHELL, "")
+        grant = Grant(site.mint(), role, unit_id)
+        people.add_grant(tx, found.id, grant, site.clock(), SHELL)
+        terms = {"grant": grant.id, "account": found.id, "role": role, "unit": unit or ""}
+        site_event(site, tx, Draft("grant_given", "", "", {"grant": terms}, site.mint()), SHELL, "")
+
+    site.database.write(work)
+
+
+def sign_in(site: Site, username: str, password: str) -> TokenView:
+    """Exchange a name and password for a bearer token.
+
+    Raises `Refusal` `unauthorized`, in the same time whether or not the name is known.
+    """
+    found = site.database.read(lambda tx: people.account(tx, username))
+    good = _hasher().verify(password, found.password_hash if found else _nobody())
+    if found is None or not good:
+        raise Refusal("unauthorized", {"why": "credentials"})
+    return _token(site, found.id, "password", site.settings.token_minutes)
+
+
+def shell_token(site: Site, name: str) -> TokenView:
+    """A short-lived token from the command line: an event of its own, stamped on every act (F9).
+
+    Raises `Refusal` `not_found` or `shell_tokens_off`.
+    """
+    if not site.settings.shell_tokens:
+        raise Refusal("shell_tokens_off")
+    found = site.database.read(lambda tx: people.account(tx, name))
+    if found is None:
+        raise Refusal("not_found", {"kind": "user", "name": name})
+    return _token(site, found.id, SHELL, site.settings.shell_token_minutes)
+
+
+def authenticate(site: Site, token: str | None, lang: str) -> Reader:
+    """The person behind a bearer token. Raises `Refusal` `unauthorized`."""
+    if not token:
+        raise Refusal("unauthorized", {"why": "token"})
+    digest = sha256(token.encode()).digest()
+    found = site.database.read(lambda tx: people.holder(tx, digest, site.clock()))
+    if found is None or (found[2].startswith(SHELL) and not site.settings.shell_tokens):
+        raise Refusal("unauthorized", {"why": "token"})
+    user_id, name, via, grants = found
+    return Reader(user_id, name, grants, lang, via)
+
+
+def standings(tx: Tx, reader: Reader, cycle: str) -> list[Standing]:
+    """The reader's grants seen from a cycle: where their units stand in its tree."""
+    ids = [grant.unit_id for grant in reader.grants if grant.unit_id]
+    places = trees.node_of_unit(tx, cycle, ids) if ids else {}
+    return [
+        Standing(stamp(reader, grant), grant.role, places[grant.unit_id].path)
+        for grant in reader.grants
+        if grant.unit_id in places
+    ]
+
+
+def stamp(reader: Reader, grant: Grant) -> str:
+    """What an event says of the grant used; a token from the shell is named on every act."""
+    return f"{grant.id} {reader.via}" if reader.via.startswith(SHELL) else grant.id
+
+
+def _token(site: Site, account_id: str, via: str, minutes: int) -> TokenView:
+    token = secrets.token_urlsafe(32)
+
+    def work(tx: Tx) -> None:
+        origin = via
+        if via == SHELL:
+            event = site.mint()
+            site_event(
+                site,
+                tx,
+                Draft("token_issued", "", "", {"token": {"account": account_id}}, event),
+                SHELL,
+                "",
+            )
+            origin = f"{SHELL}:{event}"
+        expires = site.clock() + dt.timedelta(minutes=minutes)
+        people.add_token(tx, sha256(token.encode()).digest(), account_id, origin, expires)
+
+    site.database.write(work)
+    return TokenView(access_token=token, expires_in=minutes * 60)
+
+
+def _account_faults(name: str, password: str, role: str, unit: str | None) -> list[Finding]:
+    findings = []
+    if not name or len(name) > 100 or not name.isprintable() or name != name.strip():
+        findings.append(Finding("bad_name", {"field": "name"}, "name"))
+    if len(password) < SHORTEST_PASSWORD:
+        findings.append(Finding("short_password", {"shortest": SHORTEST_PASSWORD}, "password"))
+    if role not in ROLES:
+        findings.append(Finding("unknown_role", {"role": role, "known": ", ".join(ROLES)}, "role"))
+    elif (role in AT_A_UNIT) != bool(unit):
+        code = "role_needs_unit" if role in AT_A_UNIT else "role_without_unit"
+        findings.append(Finding(code, {"role": role}, "unit"))
+    return findings
+
+
+@cache
+def _hasher() -> PasswordHash:
+    return PasswordHash.recommended()  # argon2id
+
+
+@cache
+def _nobody() -> str:
+    return _hasher().hash(secrets.token_urlsafe(16))

@@ -1,0 +1,249 @@
+"""Plans: every act on one, and the ways to look at one (F1, N8, N18)."""
+
+import datetime as dt
+from dataclasses import dataclass, replace
+
+import orjson
+
+from planflow.access import table as access
+from planflow.access.table import Standing
+from planflow.domain import commands as c
+from planflow.domain.events import Draft, plan_stream
+from planflow.domain.parsing import parse
+from planflow.domain.units import UnitNode
+from planflow.engine import up
+from planflow.engine.decide import decide
+from planflow.engine.hand import Hand
+from planflow.engine.state import NEW_PLAN
+from planflow.errors import Refusal
+from planflow.ledger.leaf import unseal
+from planflow.services import calls, people
+from planflow.services.calls import Call
+from planflow.services.people import Reader
+from planflow.services.showing import plan_view
+from planflow.services.site import Site
+from planflow.services.views import EventView, Page, PlanView
+from planflow.store import appending, reading, surveys, trees
+from planflow.store.appending import Recorded
+from planflow.store.reading import CycleHead, Stage
+from planflow.store.sites import KeyUsed
+from planflow.store.transaction import Tx
+
+COMMANDS: dict[str, type[c.Command]] = {
+    kind.action: kind
+    for kind in (
+        c.SaveDraft,
+        c.Submit,
+        c.Withdraw,
+        c.Accept,
+        c.Return,
+        c.Issue,
+        c.Acknowledge,
+        c.Commit,
+        c.DistributeCommitment,
+        c.FulfilCommitment,
+        c.WaiveCommitment,
+        c.ChooseHeadline,
+    )
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """A plan a reader may see: its cycle, unit, parent in the round, and the reader's grants there."""
+
+    head: CycleHead
+    unit: UnitNode
+    parent: UnitNode | None
+    standings: list[Standing]
+
+
+def act(
+    site: Site, reader: Reader, call: Call, cycle: str, unit: str, action: str, promise: str = ""
+) -> PlanView:
+    """Carry out one act on a plan, or refuse it and write nothing.
+
+    Checks run in the contract's order: sight, right, replay, version, shape, rules. Raises `Refusal`.
+    """
+
+    def work(tx: Tx) -> PlanView:
+        sight = _sight(site, tx, reader, cycle, unit, "share")
+        grant = _right(sight, action)
+        calls.wait_for(tx, reader, call)
+        stage = reading.stage(site.database, tx, sight.head, sight.unit, sight.parent, action)
+        used = calls.replayed(tx, reader, call)
+        if used is not None:
+            return _replayed(tx, stage, reader, sight, used)
+        version = stage.heads[unit].version
+        calls.check_version(call, version)
+        command = parse(COMMANDS[action], call.body)
+        hand = Hand(reader.user_id, grant, site.mint)
+        done = _carry_out(site, tx, stage, command, hand, promise)
+        event, chain = (done.event.id, done.chain.hex()) if done else (None, None)
+        position = done.event.seq if done else stage.scene.own.plan.position
+        calls.remember(
+            tx, site, reader, call, KeyUsed(call.digest, position, version + 1, event, chain)
+        )
+        return _now(site, tx, reader, sight, event, chain)
+
+    return site.database.write(work)
+
+
+def get_plan(
+    site: Site, reader: Reader, cycle: str, unit: str, as_of: dt.datetime | None = None
+) -> PlanView:
+    """A plan as it stands, or as it stood at an instant: then without draft and actions."""
+
+    def work(tx: Tx) -> PlanView:
+        sight = _sight(site, tx, reader, cycle, unit, "none")
+        if as_of is None:
+            return _now(site, tx, reader, sight)
+        stage = reading.stage(site.database, tx, sight.head, sight.unit, sight.parent)
+        return _then(tx, stage, reader, sight, moment=as_of)
+
+    return site.database.read(work)
+
+
+def list_plans(
+    site: Site,
+    reader: Reader,
+    cycle: str,
+    parent: str | None,
+    state: str | None,
+    cursor: str | None,
+    limit: int | None = None,
+) -> Page[PlanView]:
+    """A page of plans in the reader's scope, by place in the tree."""
+    size = min(limit or site.settings.page_limit, site.settings.page_limit)
+
+    def work(tx: Tx) -> Page[PlanView]:
+        head, standings = _cycle(site, tx, reader, cycle, "none")
+        scopes = [one.path for one in standings if one.role in access.READERS]
+        wanted = {"parent": parent, "state": state}
+        codes = surveys.page(
+            tx, head.negotiation, head.state, scopes, wanted, cursor or "", size + 1
+        )
+        places = trees.nodes(site.database, tx, cycle, codes[:size])
+        stages = reading.stages(site.database, tx, head, [places[code] for code in codes[:size]])
+        items = [
+            plan_view(one.scene, one.heads[one.scene.own.unit.code].version, reader, standings)
+            for one in stages
+        ]
+        last = places[codes[size - 1]].path if len(codes) > size else None
+        return Page(items=items, next=last)
+
+    return site.database.read(work)
+
+
+def history(
+    site: Site, reader: Reader, cycle: str, unit: str, cursor: str | None, limit: int | None = None
+) -> Page[EventView]:
+    """A plan's events in order; free texts that were erased are absent."""
+    size = min(limit or site.settings.page_limit, site.settings.page_limit)
+    after = int(cursor) if cursor and cursor.isdigit() else 0
+
+    def work(tx: Tx) -> Page[EventView]:
+        sight = _sight(site, tx, reader, cycle, unit, "none")
+        stream = plan_stream(cycle, sight.unit.id)
+        found = list(surveys.events(tx, stream, after, size + 1))
+        items = []
+        for stored in found[:size]:
+            event = unseal(stored.leaf, stored.entries)
+            items.append(
+                EventView(
+                    id=event.id,
+                    seq=event.seq,
+                    kind=event.kind,
+                    round=event.round,
+                    recorded_at=event.recorded_at,
+                    actor=event.actor,
+                    grant=event.grant,
+                    cites=list(event.cites),
+                    parts=dict(event.parts),
+                    chain=stored.chain.hex(),
+                )
+            )
+        return Page(items=items, next=str(items[-1].seq) if len(found) > size else None)
+
+    return site.database.read(work)
+
+
+def _cycle(
+    site: Site, tx: Tx, reader: Reader, cycle: str, lock: reading.Lock
+) -> tuple[CycleHead, list[Standing]]:
+    head = reading.cycle_head(site.database, tx, cycle, lock)
+    standings = people.standings(tx, reader, cycle) if head else []
+    if head is None or not any(one.role in access.READERS for one in standings):
+        raise Refusal("not_found", {"kind": "cycle", "name": cycle})
+    return head, standings
+
+
+def _sight(site: Site, tx: Tx, reader: Reader, cycle: str, unit: str, lock: reading.Lock) -> Sight:
+    """Find a plan in the reader's scope; one outside it is not found (404, never 403)."""
+    head, standings = _cycle(site, tx, reader, cycle, lock)
+    place = trees.node(site.database, tx, cycle, unit)
+    if place is None or not access.may_read(standings, place.path):
+        raise Refusal("not_found", {"kind": "unit", "name": unit})
+    levels = reading.levels_now(head)
+    return Sight(head, place, trees.above(site.database, tx, cycle, place, levels), standings)
+
+
+def _right(sight: Sight, action: str) -> str:
+    above = sight.parent.path if sight.parent else None
+    grant = access.grant_for(sight.standings, action, sight.unit.path, above)
+    if grant is None:
+        raise Refusal("forbidden", {"action": action})
+    return grant
+
+
+def _carry_out(
+    site: Site, tx: Tx, stage: Stage, command: c.Command, hand: Hand, promise: str
+) -> Recorded | None:
+    """Decide and write; a working copy leaves no event."""
+    if isinstance(command, c.SaveDraft):
+        draft = up.save_draft(stage.scene, command, hand)
+        typists = sorted({*stage.scene.own.typists, hand.actor})
+        appending.save_working_copy(tx, stage, orjson.dumps(draft), typists)
+        return None
+    drafts: list[Draft] = decide(stage.scene, command, hand, promise)
+    done = appending.append_plans(tx, stage, drafts, site.pen(hand.actor, hand.grant))
+    return done[stage.scene.own.unit.code]
+
+
+def _now(
+    site: Site,
+    tx: Tx,
+    reader: Reader,
+    sight: Sight,
+    event: str | None = None,
+    chain: str | None = None,
+) -> PlanView:
+    stage = reading.stage(site.database, tx, sight.head, sight.unit, sight.parent)
+    view = plan_view(stage.scene, stage.heads[sight.unit.code].version, reader, sight.standings)
+    return view.model_copy(update={"event": event, "chain": chain})
+
+
+def _replayed(tx: Tx, stage: Stage, reader: Reader, sight: Sight, used: KeyUsed) -> PlanView:
+    """The answer of the first call once more, as the plan was then, through today's scope."""
+    view = _then(tx, stage, reader, sight, position=used.position, version=used.version)
+    return view.model_copy(update={"event": used.event_id, "chain": used.chain})
+
+
+def _then(
+    tx: Tx,
+    stage: Stage,
+    reader: Reader,
+    sight: Sight,
+    *,
+    moment: dt.datetime | None = None,
+    position: int | None = None,
+    version: int | None = None,
+) -> PlanView:
+    cycle = stage.scene.cycle
+    if moment is not None:
+        cycle = surveys.cycle_as_of(tx, cycle.id, moment) or cycle.but(rounds={}, settled=False)
+    plan = surveys.as_of(tx, cycle.id, sight.unit.id, moment, position) or NEW_PLAN
+    scene = replace(stage.scene, cycle=cycle, own=replace(stage.scene.own, plan=plan))
+    view = plan_view(scene, version or plan.position, reader, sight.standings)
+    # What may be done now was not the question, and the working copy keeps no history (F3).
+    return view if moment is None else view.model_copy(update={"draft": None, "actions": []})

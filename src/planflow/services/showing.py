@@ -1,0 +1,145 @@
+"""A scene as its reader may see it: numbers, headline, gaps, and what may be done next (N3, N8, N15)."""
+
+from collections.abc import Sequence
+from decimal import ROUND_HALF_EVEN, Decimal
+from typing import Any
+
+from planflow.access import table
+from planflow.access.table import ACTS, Standing
+from planflow.engine import guards, numbers
+from planflow.engine.scene import Scene, Seat
+from planflow.errors import Finding
+from planflow.messages import sentence
+from planflow.services.people import Reader
+from planflow.services.views import (
+    ActionView,
+    CommitmentView,
+    GapView,
+    GuardView,
+    HeadlineView,
+    NumberView,
+    PlanView,
+    SplitView,
+)
+
+_TENTH = Decimal("0.1")
+
+
+def plan_view(
+    scene: Scene, version: int, reader: Reader, standings: Sequence[Standing]
+) -> PlanView:
+    """A plan with the actions its reader may take now and, for the others, why not."""
+    own, protocol = scene.own, scene.negotiation.protocol
+    state = scene.state(own)
+    return PlanView(
+        cycle=scene.cycle.id,
+        unit=own.unit.code,
+        name=own.unit.name,
+        level=own.unit.level,
+        state=state,
+        round=scene.round or None,
+        version=version,
+        figures=_figures(scene),
+        numbers=[_number(one) for one in numbers.numbers(own.plan)],
+        draft=own.draft if table.sees_draft(standings, own.unit.path) else None,
+        headline={
+            name: HeadlineView(
+                value=one.value, round=one.round, basis=one.basis, commitment=one.commitment or None
+            )
+            for name, one in numbers.headline(protocol, scene.cycle, own.plan).items()
+        },
+        gaps=_gaps(scene),
+        commitments=[_commitment(promise) for promise in own.plan.promises],
+        splits=_splits(own),
+        actions=_actions(scene, reader, standings),
+    )
+
+
+def _figures(scene: Scene) -> dict[str, dict[str, int]]:
+    protocol, plan = scene.negotiation.protocol, scene.own.plan
+    found = {}
+    for one in protocol.rounds:
+        # In an adjust round a unit that does nothing keeps its base: it has figures without an act.
+        entered = one.name in plan.rounds or (
+            one.kind == "adjust" and one.name in scene.cycle.rounds
+        )
+        figures = numbers.in_force(protocol, plan, one.name) if entered else {}
+        if figures:
+            found[one.name] = figures
+    return found
+
+
+def _gaps(scene: Scene) -> dict[str, GapView]:
+    asked, issued = numbers.sides(scene.negotiation.protocol, scene.own.plan)
+    return {name: _gap(asked[name], issued[name]) for name in asked if name in issued}
+
+
+def _gap(start: int, end: int) -> GapView:
+    percent = None
+    if start:
+        share = Decimal(end - start) * 100 / abs(start)
+        percent = float(share.quantize(_TENTH, ROUND_HALF_EVEN))
+    return GapView(**{"from": start}, to=end, difference=end - start, percent=percent)
+
+
+def _number(one: numbers.Number) -> NumberView:
+    return NumberView(
+        round=one.round,
+        side=one.side,
+        basis=one.basis,
+        indicator=one.indicator,
+        value=one.value,
+        reason_code=one.reason_code or None,
+        document_no=one.document_no or None,
+    )
+
+
+def _commitment(promise: Any) -> CommitmentView:
+    return CommitmentView(
+        id=promise.id,
+        indicator=promise.indicator,
+        **{"from": promise.from_},
+        to=promise.to,
+        funded=promise.funded,
+        settle_in=promise.settle_in,
+        status=promise.status,
+        amends=promise.amends,
+        document_no=promise.document_no or None,
+        part_of=promise.part_of or None,
+        passed_on=promise.passed_on,
+        reserve=promise.reserve,
+    )
+
+
+def _splits(own: Seat) -> dict[str, SplitView]:
+    return {
+        name: SplitView(
+            total=record.split.total,
+            reserve=record.split.reserve,
+            outdated=record.split.of != record.issued_by,
+        )
+        for name, record in own.plan.rounds.items()
+        if record.split is not None
+    }
+
+
+def _actions(scene: Scene, reader: Reader, standings: Sequence[Standing]) -> list[ActionView]:
+    parent = scene.parent.unit.path if scene.parent else None
+    found = []
+    for name in ACTS:
+        if table.grant_for(standings, name, scene.own.unit.path, parent) is None:
+            findings: list[Finding] = [Finding("role", {"action": name})]
+        else:
+            findings = guards.blocked(scene, name, reader.user_id)
+        shown = [guard_view(finding, reader.lang) for finding in findings]
+        found.append(ActionView(name=name, allowed=not findings, guards=shown))
+    return found
+
+
+def guard_view(finding: Finding, lang: str) -> GuardView:
+    """A failed guard by its name and sentence."""
+    return GuardView(
+        name=finding.code,
+        text=sentence(finding.code, finding.params, lang),
+        fields=dict(finding.params),
+    )

@@ -1,0 +1,119 @@
+"""The register of units: import and look-up (N1)."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from planflow.domain.events import Draft, Many
+from planflow.domain.units import UnitRow
+from planflow.errors import Refusal
+from planflow.exchange.units_csv import read_units
+from planflow.services.people import Reader
+from planflow.services.site import SHELL, Site, site_event
+from planflow.services.views import Page, UnitView
+from planflow.store import sites
+from planflow.store.sites import Registered
+from planflow.store.transaction import Tx
+
+_ROWS_PER_ENTRY = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """How many units an import added, changed and found as they were."""
+
+    added: int
+    changed: int
+    unchanged: int
+
+
+def import_units(site: Site, data: bytes) -> Imported:
+    """Register the units of a CSV file, all or none; a unit keeps its identity by its code.
+
+    Raises `Refusal` `units_invalid` naming rows.
+    """
+
+    def work(tx: Tx) -> Imported:
+        head = sites.lock_site(tx)
+        known = sites.registered(tx)
+        rows = read_units(data, known)
+        added, changed = _compared(site, rows, known)
+        if added or changed:
+            sites.write_units(tx, added, changed, head.position + 1)
+            site_event(site, tx, _event(site, added, changed), SHELL, "")
+        return Imported(len(added), len(changed), len(rows) - len(added) - len(changed))
+
+    return site.database.write(work)
+
+
+def list_units(
+    site: Site, reader: Reader, parent: str | None, cursor: str | None, limit: int | None = None
+) -> Page[UnitView]:
+    """Units directly below one, or those without a parent, by code. Any signed-in person may look."""
+    del reader
+    size = min(limit or site.settings.page_limit, site.settings.page_limit)
+
+    def work(tx: Tx) -> Page[UnitView]:
+        above = _unit(tx, parent) if parent else None
+        found = sites.children_of(tx, above.id if above else None, cursor or "", size + 1)
+        items = [_view(unit, above) for unit in found[:size]]
+        return Page(items=items, next=items[-1].code if len(found) > size else None)
+
+    return site.database.read(work)
+
+
+def get_unit(site: Site, reader: Reader, code: str) -> UnitView:
+    """One registered unit. Raises `Refusal` `not_found`."""
+    del reader
+
+    def work(tx: Tx) -> UnitView:
+        unit = _unit(tx, code)
+        return _view(unit, sites.by_id(tx, unit.parent_id) if unit.parent_id else None)
+
+    return site.database.read(work)
+
+
+def _unit(tx: Tx, code: str) -> Registered:
+    found = sites.registered(tx, [code]).get(code)
+    if found is None:
+        raise Refusal("not_found", {"kind": "unit", "name": code})
+    return found
+
+
+def _view(unit: Registered, parent: Registered | None) -> UnitView:
+    return UnitView(
+        code=unit.code,
+        name=unit.name,
+        level=unit.level,
+        parent=parent.code if parent else None,
+        attributes=[part for part in unit.attributes.split(";") if part],
+    )
+
+
+def _compared(
+    site: Site, rows: list[UnitRow], known: dict[str, Registered]
+) -> tuple[list[Registered], list[Registered]]:
+    """Rows that are new and rows that differ; parents come before children."""
+    ids = {code: unit.id for code, unit in known.items()}
+    added, changed = [], []
+    for row in rows:
+        old = known.get(row.code)
+        ids.setdefault(row.code, site.mint())
+        parent_id = ids[row.parent] if row.parent else None
+        attributes = ";".join(sorted(row.attributes))
+        unit = Registered(ids[row.code], row.code, row.name, row.level, parent_id, attributes)
+        if old is None:
+            added.append(unit)
+        elif old != unit:
+            changed.append(unit)
+    return added, changed
+
+
+def _event(site: Site, added: list[Registered], changed: list[Registered]) -> Draft:
+    rows: list[dict[str, Any]] = [
+        {"id": one.id, "code": one.code, "name": one.name, "level": one.level}
+        | {"parent": one.parent_id or "", "attributes": one.attributes}
+        for one in [*added, *changed]
+    ]
+    chunks = [rows[at : at + _ROWS_PER_ENTRY] for at in range(0, len(rows), _ROWS_PER_ENTRY)]
+    counts = {"added": len(added), "changed": len(changed)}
+    return Draft("units_imported", "", "", {"counts": counts, "units": Many(chunks)}, site.mint())

@@ -1,0 +1,196 @@
+"""What a reader is shown (blueprint, section 7). Field names are the HTTP contract's."""
+
+import datetime as dt
+from typing import Any, Generic, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+T = TypeVar("T")
+
+
+class View(BaseModel):
+    """The parent of all answers."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+
+class Page(View, Generic[T]):
+    """A page of a list; `next` is the cursor of the one after it, null on the last."""
+
+    items: list[T]
+    next: str | None = None
+
+
+class TokenView(View):
+    """A bearer token and how many seconds it lives."""
+
+    access_token: str
+    token_type: str = "bearer"  # noqa: S105 - the OAuth word for its kind
+    expires_in: int
+
+
+class UnitView(View):
+    """A unit as registered today."""
+
+    code: str
+    name: str
+    level: str
+    parent: str | None
+    attributes: list[str]
+
+
+class ProtocolView(View):
+    """A protocol: its definition and its state diagram in Mermaid."""
+
+    name: str
+    version: int
+    digest: str
+    definition: dict[str, Any]
+    diagram: str
+
+
+class ProtocolItem(View):
+    """A protocol in the list."""
+
+    name: str
+    version: int
+    title: dict[str, str]
+
+
+class NoTaskView(View):
+    """A unit without task in this cycle."""
+
+    unit: str
+    name: str
+
+
+class Receipt(View):
+    """The reader's receipt of an act: the event and its stream's chain after it, in hex."""
+
+    event: str | None = None
+    chain: str | None = None
+
+
+class CycleView(Receipt):
+    """A cycle with the standing of its rounds: waiting, open or closed."""
+
+    id: str
+    protocol: str
+    protocol_version: int
+    digest: str
+    year: int
+    root: str
+    leaf_level: str
+    zone: str
+    lists: str
+    rounds: dict[str, str]
+    open_round: str | None
+    settled: bool
+    no_task: list[NoTaskView]
+    version: int
+
+
+class NumberView(View):
+    """One offer that stands."""
+
+    round: str
+    side: str
+    basis: str
+    indicator: str
+    value: int
+    reason_code: str | None = None
+    document_no: str | None = None
+
+
+class HeadlineView(View):
+    """The number that stands for an indicator and where it comes from."""
+
+    value: int
+    round: str
+    basis: str
+    commitment: str | None = None
+
+
+class GapView(View):
+    """From the last number asked to the last issued; percent of the one asked, null from zero."""
+
+    from_: int = Field(alias="from")
+    to: int
+    difference: int
+    percent: float | None
+
+
+class CommitmentView(View):
+    """A promise the unit holds."""
+
+    id: str
+    indicator: str
+    from_: int = Field(alias="from")
+    to: int
+    funded: bool
+    settle_in: str
+    status: str
+    amends: str
+    document_no: str | None = None
+    part_of: str | None = None
+    passed_on: bool = False
+    reserve: int = 0
+
+
+class GuardView(View):
+    """A condition that failed, by name and sentence."""
+
+    name: str
+    text: str
+    fields: dict[str, Any] = Field(default_factory=dict)
+
+
+class ActionView(View):
+    """Something one may do with a plan: now, or why not."""
+
+    name: str
+    allowed: bool
+    guards: list[GuardView]
+
+
+class SplitView(View):
+    """What the unit issued on in a round; outdated when it was issued anew since (N5)."""
+
+    total: dict[str, int]
+    reserve: dict[str, int]
+    outdated: bool
+
+
+class PlanView(Receipt):
+    """One unit's plan as its reader may see it. `figures` are the numbers in force by round."""
+
+    cycle: str
+    unit: str
+    name: str
+    level: str
+    state: str
+    round: str | None
+    version: int
+    figures: dict[str, dict[str, int]]
+    numbers: list[NumberView]
+    draft: dict[str, Any] | None = None
+    headline: dict[str, HeadlineView]
+    gaps: dict[str, GapView]
+    commitments: list[CommitmentView]
+    splits: dict[str, SplitView] = Field(default_factory=dict)
+    actions: list[ActionView] = Field(default_factory=list)
+
+
+class EventView(View):
+    """One event of a plan's history; parts erased since are absent."""
+
+    id: str
+    seq: int
+    kind: str
+    round: str
+    recorded_at: dt.datetime
+    actor: str
+    grant: str
+    cites: list[str]
+    parts: dict[str, Any]
+    chain: str

@@ -1,0 +1,1 @@
+"""Tables, statements, migrations; the only room that commits."""

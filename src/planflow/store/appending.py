@@ -1,0 +1,273 @@
+"""Events into the database: leaf, parts, chain, and the rows they make, in one unit of work (F2, F5)."""
+
+import datetime as dt
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import insert, update
+
+from planflow.domain.events import SITE, Draft, Event, Many, cycle_stream, plan_stream
+from planflow.engine import evolve, numbers
+from planflow.engine.machine import Negotiation
+from planflow.engine.scene import Seat
+from planflow.engine.state import CycleState, PlanState
+from planflow.ledger import chain as chains
+from planflow.ledger.leaf import Place, seal
+from planflow.store.reading import PlanHead, Stage, upsert
+from planflow.store.tables import (
+    CommitmentRow,
+    CycleRow,
+    CycleStateRow,
+    EventPartRow,
+    EventRow,
+    FigureRow,
+    PlanStateRow,
+    SiteRow,
+    table,
+)
+from planflow.store.transaction import Tx
+
+TICK = dt.timedelta(microseconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Pen:
+    """Who writes, when, for which site, and with which salts."""
+
+    site: str
+    actor: str
+    grant: str
+    now: dt.datetime
+    salt: Callable[[], bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The end of a stream: what the next event follows."""
+
+    position: int
+    chain: bytes
+    recorded_at: dt.datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """An event as recorded, with the chain after it."""
+
+    event: Event
+    chain: bytes
+
+
+@dataclass(slots=True)
+class Batch:
+    """Rows gathered per table, written together."""
+
+    rows: dict[type[Any], list[dict[str, Any]]] = field(default_factory=dict)
+
+    def add(self, kind: type[Any], /, **row: Any) -> None:
+        """Take a row to be inserted."""
+        self.rows.setdefault(kind, []).append(row)
+
+    def flush(self, tx: Tx) -> None:
+        """Insert what was gathered."""
+        for kind, rows in self.rows.items():
+            tx.connection.execute(insert(table(kind)), rows)
+        self.rows.clear()
+
+
+def record(batch: Batch, pen: Pen, log: str, stream: str, head: Head, draft: Draft) -> Recorded:
+    """Seal one event at the end of a stream; its time is strictly later than the last one's (F4)."""
+    moment = pen.now if head.recorded_at is None else max(pen.now, head.recorded_at + TICK)
+    place = Place(f"{pen.site}/{log}", stream, head.position + 1, moment, pen.actor, pen.grant)
+    sealed = seal(draft, place, pen.salt)
+    link = chains.link(head.chain, sealed.leaf)
+    batch.add(
+        EventRow,
+        id=draft.id,
+        stream=stream,
+        seq=place.seq,
+        kind=draft.kind,
+        round=draft.round,
+        recorded_at=moment,
+        leaf=sealed.leaf,
+        chain=link,
+    )
+    for entry in sealed.entries:
+        batch.add(
+            EventPartRow,
+            event_id=draft.id,
+            part=entry.part,
+            number=entry.number,
+            digest=entry.digest,
+            salt=entry.salt,
+            value=entry.value,
+        )
+    parts = {
+        name: list(value.entries) if isinstance(value, Many) else value
+        for name, value in draft.parts.items()
+    }
+    event = Event(
+        id=draft.id,
+        stream=stream,
+        seq=place.seq,
+        kind=draft.kind,
+        round=draft.round,
+        recorded_at=moment,
+        actor=pen.actor,
+        grant=pen.grant,
+        cites=draft.cites,
+        parts=parts,
+    )
+    return Recorded(event, link)
+
+
+def append_plans(tx: Tx, stage: Stage, drafts: Iterable[Draft], pen: Pen) -> dict[str, Recorded]:
+    """Record events of plans in a scene; return the last one per unit code."""
+    batch, heads, seats = Batch(), dict(stage.heads), stage.seats()
+    states = {code: seat.plan for code, seat in seats.items()}
+    last: dict[str, Recorded] = {}
+    cycle, negotiation = stage.cycle.state.id, stage.scene.negotiation
+    for draft in drafts:
+        seat, head = seats[draft.unit], heads[draft.unit]
+        stream = plan_stream(cycle, seat.unit.id)
+        end = Head(head.position, head.chain, head.recorded_at)
+        done = record(batch, pen, cycle_stream(cycle), stream, end, draft)
+        before = states[draft.unit]
+        after = evolve.plan(negotiation, before, done.event)
+        states[draft.unit], last[draft.unit] = after, done
+        seq, at = done.event.seq, done.event.recorded_at
+        heads[draft.unit] = PlanHead(head.version + 1, seq, done.chain, at)
+        _state_rows(batch, cycle, seat, after, done.event)
+        _figure_rows(batch, cycle, seat, before, after, seq)
+        _commitment_rows(batch, cycle, seat, before, after, seq)
+    batch.flush(tx)
+    if last:
+        upsert(tx, [_plan_row(cycle, seats[code], states[code], heads[code]) for code in last])
+    return last
+
+
+def save_working_copy(tx: Tx, stage: Stage, draft: bytes, typists: Sequence[str]) -> None:
+    """Keep a unit's working copy: no event, but a new version (F3)."""
+    seat = stage.scene.own
+    row = _plan_row(stage.cycle.state.id, seat, seat.plan, stage.heads[seat.unit.code])
+    row |= {"version": row["version"] + 1, "draft": draft.decode(), "typists": " ".join(typists)}
+    upsert(tx, [row | {"draft_round": stage.scene.round}])
+
+
+def append_cycle(
+    tx: Tx,
+    negotiation: Negotiation,
+    state: CycleState | None,
+    head: Head,
+    draft: Draft,
+    pen: Pen,
+    cycle: str,
+) -> tuple[CycleState, Recorded]:
+    """Record an event in a cycle's own stream."""
+    batch = Batch()
+    stream = cycle_stream(cycle)
+    done = record(batch, pen, stream, stream, head, draft)
+    after = evolve.cycle(state, done.event, negotiation.protocol.rounds[-1].name)
+    body = after.model_dump_json()
+    seq, at = done.event.seq, done.event.recorded_at
+    batch.add(
+        CycleStateRow, cycle_id=cycle, position=seq, event_id=draft.id, recorded_at=at, body=body
+    )
+    now = {"position": seq, "chain": done.chain, "recorded_at": at, "body": body}
+    if state is None:
+        batch.add(CycleRow, id=cycle, digest=negotiation.digest, **now)
+    batch.flush(tx)
+    if state is not None:
+        cycles = table(CycleRow)
+        tx.connection.execute(update(cycles).where(cycles.c.id == cycle).values(**now))
+    return after, done
+
+
+def append_site(tx: Tx, head: Head, draft: Draft, pen: Pen) -> Recorded:
+    """Record an event in the site's stream; its row must be locked."""
+    batch = Batch()
+    done = record(batch, pen, SITE, SITE, head, draft)
+    batch.flush(tx)
+    now = {"position": done.event.seq, "chain": done.chain, "recorded_at": done.event.recorded_at}
+    tx.connection.execute(update(table(SiteRow)).values(**now))
+    return done
+
+
+def _plan_row(cycle: str, seat: Seat, state: PlanState, head: PlanHead) -> dict[str, Any]:
+    return {
+        "cycle_id": cycle,
+        "unit_id": seat.unit.id,
+        "path": seat.unit.path,
+        "version": head.version,
+        "position": head.position,
+        "state": state.state,
+        "chain": head.chain,
+        "recorded_at": head.recorded_at,
+        "body": state.model_dump_json(),
+    }
+
+
+def _state_rows(batch: Batch, cycle: str, seat: Seat, after: PlanState, event: Event) -> None:
+    batch.add(
+        PlanStateRow,
+        cycle_id=cycle,
+        unit_id=seat.unit.id,
+        position=event.seq,
+        event_id=event.id,
+        recorded_at=event.recorded_at,
+        path=seat.unit.path,
+        state=after.state,
+        body=after.model_dump_json(),
+    )
+
+
+def _figure_rows(
+    batch: Batch, cycle: str, seat: Seat, before: PlanState, after: PlanState, position: int
+) -> None:
+    """What changed among the numbers that stand; one that no longer stands gets a null."""
+    old = {_key(number): number for number in numbers.numbers(before)}
+    new = {_key(number): number for number in numbers.numbers(after)}
+    for key in {**old, **new}:
+        number = new.get(key)
+        if number == old.get(key):
+            continue
+        round_name, side, basis, indicator = key
+        batch.add(
+            FigureRow,
+            cycle_id=cycle,
+            unit_id=seat.unit.id,
+            round=round_name,
+            indicator=indicator,
+            side=side,
+            basis=basis,
+            position=position,
+            path=seat.unit.path,
+            value=number.value if number else None,
+            reason_code=number.reason_code if number else "",
+            document_no=number.document_no if number else "",
+        )
+
+
+def _key(number: numbers.Number) -> tuple[str, str, str, str]:
+    return number.round, number.side, number.basis, number.indicator
+
+
+def _commitment_rows(
+    batch: Batch, cycle: str, seat: Seat, before: PlanState, after: PlanState, position: int
+) -> None:
+    for promise in after.promises:
+        if before.promise(promise.id) == promise:
+            continue
+        batch.add(
+            CommitmentRow,
+            cycle_id=cycle,
+            id=promise.id,
+            position=position,
+            unit_id=seat.unit.id,
+            whole_id=promise.part_of or promise.id,
+            path=seat.unit.path,
+            indicator=promise.indicator,
+            settle_in=promise.settle_in,
+            status=promise.status,
+        )

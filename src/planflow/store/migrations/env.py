@@ -1,0 +1,12 @@
+"""Run migrations on a connection handed over by `store.migrating`, then protect history anew."""
+
+from alembic import context
+
+from planflow.store.protection import protect
+from planflow.store.tables import METADATA
+
+connection = context.config.attributes["connection"]
+context.configure(connection=connection, target_metadata=METADATA, render_as_batch=True)
+with context.begin_transaction():
+    context.run_migrations()
+    protect(connection)

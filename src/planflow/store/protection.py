@@ -1,0 +1,111 @@
+"""History that the database itself refuses to change (F5).
+
+Run after every migration: a batch migration on SQLite rebuilds a table and silently drops its
+triggers.
+"""
+
+from sqlalchemy import Connection, inspect, text
+
+from planflow.store.tables import INSERT_ONLY, METADATA
+
+ERASABLE = "event_part"
+_REFUSAL = "append_only"
+
+
+def protect(connection: Connection) -> None:
+    """Put every trigger in place anew; safe to run again."""
+    names = set(inspect(connection).get_table_names())
+    if connection.dialect.name == "postgresql":
+        _protect_postgresql(connection, names)
+    else:
+        _protect_sqlite(connection, names)
+
+
+def allow(connection: Connection, role: str) -> None:
+    """Let an application role that owns nothing read and add, and change only what is not history."""
+    quoted = connection.dialect.identifier_preparer.quote(role)
+    for name in sorted(METADATA.tables):
+        rights = "SELECT, INSERT"
+        if name not in (*INSERT_ONLY, ERASABLE):
+            rights += ", UPDATE, DELETE"
+        connection.execute(text(f'REVOKE ALL ON TABLE "{name}" FROM {quoted}'))
+        connection.execute(text(f'GRANT {rights} ON TABLE "{name}" TO {quoted}'))
+    connection.execute(text(f'GRANT UPDATE (salt, value) ON TABLE "{ERASABLE}" TO {quoted}'))
+    connection.execute(text(f"GRANT SELECT ON TABLE alembic_version TO {quoted}"))
+
+
+def _keys(name: str) -> list[tuple[str, ...]]:
+    """Column sets that are unique in a table: REPLACE would delete the row that holds them."""
+    found = METADATA.tables[name]
+    keys = [tuple(column.name for column in found.primary_key.columns)]
+    for constraint in found.constraints:
+        columns = tuple(column.name for column in getattr(constraint, "columns", ()))
+        if type(constraint).__name__ == "UniqueConstraint":
+            keys.append(columns)
+    return keys
+
+
+def _protect_sqlite(connection: Connection, names: set[str]) -> None:
+    for name in (*INSERT_ONLY, ERASABLE):
+        if name not in names:
+            continue
+        changed = "1"
+        if name == ERASABLE:
+            # Only an erasure passes: salt and value become null together, all else stays.
+            changed = (
+                "NOT (NEW.salt IS NULL AND NEW.value IS NULL AND NEW.event_id IS OLD.event_id"
+                " AND NEW.part IS OLD.part AND NEW.number IS OLD.number AND NEW.digest IS OLD.digest)"
+            )
+        # REPLACE fires delete triggers only with recursive_triggers, which another program may leave
+        # off: so a row that would be replaced is refused before it is inserted.
+        taken = " OR ".join(
+            "EXISTS (SELECT 1 FROM {0} WHERE {1})".format(
+                f'"{name}"', " AND ".join(f'"{column}" IS NEW."{column}"' for column in key)
+            )
+            for key in _keys(name)
+        )
+        for event, when in (("UPDATE", changed), ("DELETE", "1"), ("INSERT", taken)):
+            trigger = f"{name}_refuse_{event.lower()}"
+            connection.execute(text(f'DROP TRIGGER IF EXISTS "{trigger}"'))
+            connection.execute(
+                text(
+                    f'CREATE TRIGGER "{trigger}" BEFORE {event} ON "{name}" WHEN {when} '
+                    f"BEGIN SELECT RAISE(ABORT, '{_REFUSAL}'); END"
+                )
+            )
+
+
+def _protect_postgresql(connection: Connection, names: set[str]) -> None:
+    connection.execute(
+        text(
+            "CREATE OR REPLACE FUNCTION planflow_refuse() RETURNS trigger LANGUAGE plpgsql AS "
+            f"$$ BEGIN RAISE EXCEPTION '{_REFUSAL}: %', TG_TABLE_NAME USING ERRCODE = 'PF001'; END $$"
+        )
+    )
+    connection.execute(
+        text(
+            "CREATE OR REPLACE FUNCTION planflow_erase_only() RETURNS trigger LANGUAGE plpgsql AS "
+            "$$ BEGIN IF NEW.salt IS NULL AND NEW.value IS NULL AND (NEW.event_id, NEW.part, NEW.number,"
+            " NEW.digest) = (OLD.event_id, OLD.part, OLD.number, OLD.digest) THEN RETURN NEW; END IF;"
+            f" RAISE EXCEPTION '{_REFUSAL}: %', TG_TABLE_NAME USING ERRCODE = 'PF001'; END $$"
+        )
+    )
+    for name in (*INSERT_ONLY, ERASABLE):
+        if name not in names:
+            continue
+        events = "DELETE OR TRUNCATE" if name == ERASABLE else "UPDATE OR DELETE OR TRUNCATE"
+        _trigger(connection, name, "refuse", f"BEFORE {events}", "STATEMENT", "planflow_refuse")
+        if name == ERASABLE:
+            _trigger(connection, name, "erase_only", "BEFORE UPDATE", "ROW", "planflow_erase_only")
+
+
+def _trigger(
+    connection: Connection, name: str, suffix: str, when: str, each: str, function: str
+) -> None:
+    trigger = f'"{name}_{suffix}"'
+    connection.execute(text(f'DROP TRIGGER IF EXISTS {trigger} ON "{name}"'))
+    connection.execute(
+        text(
+            f'CREATE TRIGGER {trigger} {when} ON "{name}" FOR EACH {each} EXECUTE FUNCTION {function}()'
+        )
+    )

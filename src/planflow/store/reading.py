@@ -1,0 +1,239 @@
+"""Cycles, plans and scenes as they stand, locked where a command will rest on them (F6, N18).
+
+Order of locks, the same for every command: the cycle, then plans by path, so ancestors come first.
+A child's act locks its parent's plan (shared), every act its cycle's row (shared); therefore an act
+that holds its own plan exclusively may read its children without locking them.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import orjson
+from sqlalchemy import ColumnElement, Row, Select, collate, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from planflow.domain.units import UnitNode
+from planflow.engine.machine import Negotiation, compile_protocol
+from planflow.engine.scene import Scene, Seat
+from planflow.engine.state import CycleState, PlanState
+from planflow.ledger.chain import START
+from planflow.store import trees
+from planflow.store.tables import CommitmentRow, CycleRow, PlanRow, ProtocolTextRow, table
+from planflow.store.transaction import Database, Tx
+
+CYCLES, PLANS, TEXTS = table(CycleRow), table(PlanRow), table(ProtocolTextRow)
+COMMITMENTS = table(CommitmentRow)
+Lock = Literal["none", "share", "update"]
+_IN_AT_MOST = 500
+
+
+@dataclass(frozen=True, slots=True)
+class CycleHead:
+    """A cycle now, with what its next event follows."""
+
+    state: CycleState
+    negotiation: Negotiation
+    chain: bytes
+    recorded_at: Any
+
+
+@dataclass(frozen=True, slots=True)
+class PlanHead:
+    """A plan's counters and what its next event follows."""
+
+    version: int = 0
+    position: int = 0
+    chain: bytes = START
+    recorded_at: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A scene with the heads of the plans in it, by unit code."""
+
+    scene: Scene
+    cycle: CycleHead
+    heads: dict[str, PlanHead]
+
+    def seats(self) -> dict[str, Seat]:
+        """All seats of the scene by unit code."""
+        scene = self.scene
+        around = (*scene.children, *scene.descendants, *((scene.parent,) if scene.parent else ()))
+        return {seat.unit.code: seat for seat in (*around, scene.own)}
+
+
+def cycle_head(database: Database, tx: Tx, cycle: str, lock: Lock = "none") -> CycleHead | None:
+    """A cycle, locked as asked; None when there is none of this id."""
+    row = tx.connection.execute(
+        _locked(tx, select(CYCLES).where(CYCLES.c.id == cycle), lock)
+    ).first()
+    if row is None:
+        return None
+    state = CycleState.model_validate_json(row.body)
+    return CycleHead(state, negotiation(database, tx, row.digest), row.chain, row.recorded_at)
+
+
+def negotiation(database: Database, tx: Tx, digest: str) -> Negotiation:
+    """A protocol by the digest of its text, compiled once per process."""
+    text = database.memory.get(("protocol", digest))
+    if text is None:
+        text = tx.connection.execute(
+            select(TEXTS.c.text).where(TEXTS.c.digest == digest)
+        ).scalar_one()
+        database.memory["protocol", digest] = text
+    return compile_protocol(text)
+
+
+def levels_now(head: CycleHead) -> frozenset[str]:
+    """Levels of the round that is open or was last; before the first round, all of them."""
+    rounds = head.state.rounds
+    name = head.state.open_round or (list(rounds)[-1] if rounds else "")
+    protocol = head.negotiation.protocol
+    return protocol.levels_of(name) if name else frozenset(protocol.level_order)
+
+
+def stage(
+    database: Database,
+    tx: Tx,
+    head: CycleHead,
+    unit: UnitNode,
+    parent: UnitNode | None,
+    action: str = "",
+) -> Stage:
+    """What an action on a unit's plan may look at; locked for a writing action.
+
+    `action` names what will be done; empty for reading, which shows everything and locks nothing.
+    """
+    cycle, writing = head.state.id, bool(action)
+    heads: dict[str, PlanHead] = {}
+    upper = _seats(tx, head, [parent] if parent else [], "share" if writing else "none", heads)
+    own = _seats(tx, head, [unit], "update" if writing else "none", heads)[unit.code]
+    children: tuple[Seat, ...] = ()
+    if action in ("", "draft", "submit", "issue", "distribute"):
+        nodes = trees.below(database, tx, cycle, [unit], levels_now(head))[unit.code]
+        lock: Lock = "update" if action in ("issue", "distribute") else "none"
+        children = tuple(_seats(tx, head, nodes, lock, heads).values())
+    descendants: tuple[Seat, ...] = ()
+    if own.plan.promises and action in ("", "fulfil", "waive"):
+        holders = holders_of_parts(tx, cycle, own)
+        descendants = tuple(
+            _seats(tx, head, holders, "update" if writing else "none", heads).values()
+        )
+    scene = Scene(
+        head.negotiation,
+        head.state,
+        own,
+        upper[parent.code] if parent else None,
+        children,
+        descendants,
+    )
+    return Stage(scene, head, heads)
+
+
+def stages(database: Database, tx: Tx, head: CycleHead, units: Sequence[UnitNode]) -> list[Stage]:
+    """The same for a page of plans, for reading: a fixed number of statements for all of them."""
+    cycle, levels = head.state.id, levels_now(head)
+    heads: dict[str, PlanHead] = {}
+    trees.nodes(database, tx, cycle, [code for unit in units for code in unit.ancestors])
+    parents = {unit.code: trees.above(database, tx, cycle, unit, levels) for unit in units}
+    below = trees.below(database, tx, cycle, units, levels)
+    everyone = {one.code: one for one in parents.values() if one is not None}
+    everyone |= {child.code: child for children in below.values() for child in children}
+    everyone |= {unit.code: unit for unit in units}
+    seats = _seats(tx, head, list(everyone.values()), "none", heads)
+    found = []
+    for unit in units:
+        over, under = parents[unit.code], below[unit.code]
+        scene = Scene(
+            head.negotiation,
+            head.state,
+            seats[unit.code],
+            seats[over.code] if over else None,
+            tuple(seats[child.code] for child in under),
+            _parts_below(seats[unit.code], under, seats),
+        )
+        found.append(Stage(scene, head, heads))
+    return found
+
+
+def _parts_below(
+    own: Seat, children: Iterable[UnitNode], seats: dict[str, Seat]
+) -> tuple[Seat, ...]:
+    wholes = {promise.part_of or promise.id for promise in own.plan.promises}
+    below = (seats[child.code] for child in children)
+    return tuple(seat for seat in below if any(p.part_of in wholes for p in seat.plan.promises))
+
+
+def holders_of_parts(tx: Tx, cycle: str, seat: Seat) -> list[UnitNode]:
+    """Units below that hold parts of this unit's promises, ancestors first."""
+    wholes = [promise.id for promise in seat.plan.promises if not promise.part_of]
+    rows = tx.connection.execute(
+        select(COMMITMENTS.c.unit_id)
+        .where(COMMITMENTS.c.cycle_id == cycle, COMMITMENTS.c.whole_id.in_(wholes))
+        .where(COMMITMENTS.c.unit_id != seat.unit.id)
+        .distinct()
+    )
+    places = trees.node_of_unit(tx, cycle, [row.unit_id for row in rows])
+    return sorted(places.values(), key=lambda place: place.path)
+
+
+def _seats(
+    tx: Tx, cycle: CycleHead, units: Sequence[UnitNode], lock: Lock, heads: dict[str, PlanHead]
+) -> dict[str, Seat]:
+    """Seats by code in the order given; `heads` learns their counters."""
+    if not units:
+        return {}
+    if lock != "none" and tx.locks:
+        _make_rows(tx, cycle.state.id, units)
+    rows: dict[str, Row[Any]] = {}
+    ids = [unit.id for unit in units]
+    for at in range(0, len(ids), _IN_AT_MOST):
+        part = ids[at : at + _IN_AT_MOST]
+        query = select(PLANS).where(PLANS.c.cycle_id == cycle.state.id, PLANS.c.unit_id.in_(part))
+        found = tx.connection.execute(_locked(tx, query.order_by(_by_path(tx)), lock))
+        rows |= {row.unit_id: row for row in found}
+    seats = {}
+    for unit in units:
+        seats[unit.code], heads[unit.code] = _seat(unit, rows.get(unit.id), cycle.state.open_round)
+    return seats
+
+
+def _by_path(tx: Tx) -> ColumnElement[str]:
+    # Byte order on both databases, whatever the server's locale: the order of locks must be one.
+    return collate(PLANS.c.path, "C") if tx.locks else PLANS.c.path.expression
+
+
+def _seat(unit: UnitNode, row: Row[Any] | None, round_name: str) -> tuple[Seat, PlanHead]:
+    if row is None:
+        return Seat(unit), PlanHead()
+    # A working copy belongs to the round it was written in: an old one must not slip into a new round.
+    mine = bool(round_name) and row.draft_round == round_name
+    draft = orjson.loads(row.draft) if mine and row.draft else None
+    typists = tuple(name for name in row.typists.split(" ") if name) if mine else ()
+    seat = Seat(unit, PlanState.model_validate_json(row.body), draft, typists)
+    return seat, PlanHead(row.version, row.position, row.chain, row.recorded_at)
+
+
+def _make_rows(tx: Tx, cycle: str, units: Sequence[UnitNode]) -> None:
+    """A row that does not exist cannot be locked: plans begin as empty rows, in the order of locks."""
+    rows = [
+        {"cycle_id": cycle, "unit_id": unit.id, "path": unit.path, "chain": START}
+        for unit in sorted(units, key=lambda one: one.path)
+    ]
+    tx.connection.execute(postgresql.insert(PLANS).on_conflict_do_nothing(), rows)
+
+
+def upsert(tx: Tx, rows: list[dict[str, Any]]) -> None:
+    """Write plans' new heads: inserted where new, else updated."""
+    insert = (postgresql.insert if tx.locks else sqlite.insert)(PLANS)
+    keys = ("cycle_id", "unit_id")
+    changes = {name: insert.excluded[name] for name in rows[0] if name not in (*keys, "path")}
+    statement = insert.on_conflict_do_update(index_elements=list(keys), set_=changes)
+    tx.connection.execute(statement, rows)
+
+
+def _locked(tx: Tx, query: Select[Any], lock: Lock) -> Select[Any]:
+    if lock == "none" or not tx.locks:
+        return query
+    return query.with_for_update(read=lock == "share")

@@ -1,0 +1,192 @@
+"""Connections and units of work. The only place that commits (F6, F7)."""
+
+import random
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import ModuleType
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import DBAPIError, IntegrityError
+
+from planflow.errors import Fault
+from planflow.store.faults import fault_of, worth_retrying
+
+T = TypeVar("T")
+OLDEST_SQLITE = (3, 51, 3)  # before it: corruption when a WAL file is reset
+ATTEMPTS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Tx:
+    """One unit of work. `locks` tells whether rows must be locked one by one (PostgreSQL)."""
+
+    connection: Connection
+    locks: bool
+
+
+@dataclass
+class Database:
+    """A database of either kind, opened and checked.
+
+    SQLite has one writer: a thread of its own takes all writing work in turn, which never meets
+    a "locked" error from within the process. PostgreSQL writes from the calling thread.
+    """
+
+    engine: Engine
+    embedded: bool
+    path: Path | None = None
+    memory: dict[Any, Any] = field(
+        default_factory=dict
+    )  # immutable rows kept: trees, protocol texts
+    _writer: ThreadPoolExecutor | None = None
+    _claim: Connection | None = None
+
+    def read(self, work: Callable[[Tx], T]) -> T:
+        """Run work on one consistent snapshot; it cannot write."""
+        level = (
+            {}
+            if self.embedded
+            else {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+        )
+        return self._attempt(work, level)
+
+    def write(self, work: Callable[[Tx], T]) -> T:
+        """Run work and commit it, or nothing of it. It is run again where another was in its way."""
+        if self._writer is not None:
+            return self._writer.submit(self._attempt, work, {"planflow_writes": True}).result()
+        return self._attempt(work, {})
+
+    def close(self) -> None:
+        """Give all connections back."""
+        if self._writer is not None:
+            self._writer.shutdown()
+        if self._claim is not None:
+            self._claim.close()
+        self.engine.dispose()
+
+    def claim(self) -> None:
+        """Make this the one serving process of an embedded database.
+
+        Raises `Fault` `second_process`. The claim is a lock on a file beside the database, which
+        the operating system drops when the process ends.
+        """
+        if not self.embedded or self.path is None:
+            return
+        url = URL.create("sqlite", database=f"{self.path}-serving")
+        engine = create_engine(
+            url, module=sqlite_module(), connect_args={"isolation_level": None, "timeout": 0}
+        )
+        connection = engine.connect()
+        try:
+            connection.exec_driver_sql("PRAGMA locking_mode=EXCLUSIVE")
+            connection.exec_driver_sql("CREATE TABLE IF NOT EXISTS serving (at TEXT)")
+            connection.exec_driver_sql("DELETE FROM serving")
+        except DBAPIError:
+            connection.close()
+            raise Fault("second_process", {"path": str(self.path)}) from None
+        self._claim = connection
+
+    def _attempt(self, work: Callable[[Tx], T], options: dict[str, Any]) -> T:
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                with (
+                    self.engine.connect().execution_options(**options) as connection,
+                    connection.begin(),
+                ):
+                    return work(Tx(connection, locks=not self.embedded))
+            except DBAPIError as error:
+                last = attempt == ATTEMPTS
+                if last or not (worth_retrying(error) or isinstance(error, IntegrityError)):
+                    raise fault_of(error) from error
+                # Another's commit came between; what it wrote decides the second run.
+                time.sleep(random.uniform(0, 0.01 * attempt))  # noqa: S311 - no secret depends on it
+        raise AssertionError("unreachable")
+
+
+def open_database(url: str, threads: int) -> Database:
+    """Open a database and check that it can be trusted with history.
+
+    Raises `Fault`: `sqlite_too_old`, `unknown_database`, `driver_missing`.
+    """
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "sqlite":
+        return _open_sqlite(parsed, threads)
+    if parsed.get_backend_name() == "postgresql":
+        return _open_postgresql(parsed, threads)
+    raise Fault("unknown_database", {"kind": parsed.get_backend_name()})
+
+
+def sqlite_module() -> ModuleType:
+    """The bundled SQLite where there is a wheel, else the system's."""
+    try:
+        from pysqlite3 import dbapi2  # noqa: PLC0415 - not on every platform
+    except ImportError:
+        import sqlite3 as dbapi2  # noqa: PLC0415
+    return dbapi2  # type: ignore[no-any-return, unused-ignore]
+
+
+def _open_sqlite(url: URL, threads: int) -> Database:
+    module = sqlite_module()
+    version = tuple(int(part) for part in str(module.sqlite_version).split("."))
+    if version < OLDEST_SQLITE:
+        params = {"version": module.sqlite_version, "oldest": ".".join(map(str, OLDEST_SQLITE))}
+        raise Fault("sqlite_too_old", params)
+    path = Path(url.database) if url.database else None
+    if path is not None:
+        _make_folder(path.parent)
+    engine = create_engine(
+        url,
+        module=module,
+        pool_size=threads + 2,
+        max_overflow=4,
+        connect_args={"isolation_level": None, "timeout": 10, "check_same_thread": False},
+    )
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    writer = ThreadPoolExecutor(1, thread_name_prefix="planflow-writer")
+    return Database(engine, embedded=True, path=path, _writer=writer)
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise Fault("database_unavailable", {"detail": str(error)}) from error
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    cursor = connection.cursor()
+    # A file that cannot be written to can still be read: the journal mode then stays as it is.
+    mode = cursor.execute("PRAGMA journal_mode").fetchone()[0]
+    if mode != "wal" and not cursor.execute("PRAGMA query_only").fetchone()[0]:
+        cursor.execute("PRAGMA journal_mode=WAL")
+    cursor.execute("PRAGMA synchronous=FULL")
+    cursor.execute("PRAGMA foreign_keys=ON")
+    cursor.execute("PRAGMA recursive_triggers=ON")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    writes = connection.get_execution_options().get("planflow_writes")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _open_postgresql(url: URL, threads: int) -> Database:
+    if url.drivername == "postgresql":
+        url = url.set(drivername="postgresql+psycopg")
+    try:
+        engine = create_engine(
+            url,
+            pool_size=threads + 2,
+            max_overflow=4,
+            pool_pre_ping=False,
+            connect_args={"options": "-c timezone=UTC -c lock_timeout=15s", "connect_timeout": 10},
+        )
+    except ModuleNotFoundError:
+        raise Fault("driver_missing", {"extra": "postgres"}) from None
+    return Database(engine, embedded=False)

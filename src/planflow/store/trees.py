@@ -1,0 +1,116 @@
+"""The fixed tree of a cycle (N1): places of units, nearest units above and below in a round."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import select
+
+from planflow.domain.units import UnitNode
+from planflow.store.tables import CycleUnitRow, table
+from planflow.store.transaction import Database, Tx
+
+UNITS = table(CycleUnitRow)
+_COLUMNS = (
+    UNITS.c.unit_id,
+    UNITS.c.code,
+    UNITS.c.name,
+    UNITS.c.level,
+    UNITS.c.path,
+    UNITS.c.attributes,
+    UNITS.c.no_task,
+)
+_KEPT_AT_MOST = 200_000
+_IN_AT_MOST = 500
+
+
+def node(database: Database, tx: Tx, cycle: str, code: str) -> UnitNode | None:
+    """A unit's place; None outside the cycle's tree. A tree is fixed, so places are kept in memory."""
+    return nodes(database, tx, cycle, [code]).get(code)
+
+
+def nodes(database: Database, tx: Tx, cycle: str, codes: Sequence[str]) -> dict[str, UnitNode]:
+    """Places of several units by code; unknown codes are left out."""
+    memory = _memory(database)
+    found = {code: memory.get(("node", cycle, code)) for code in codes}
+    lacking = [code for code, place in found.items() if place is None]
+    for at in range(0, len(lacking), _IN_AT_MOST):
+        part = lacking[at : at + _IN_AT_MOST]
+        rows = tx.connection.execute(
+            select(*_COLUMNS).where(UNITS.c.cycle_id == cycle, UNITS.c.code.in_(part))
+        )
+        for row in rows:
+            found[row.code] = memory["node", cycle, row.code] = _node(row)
+    return {code: place for code, place in found.items() if place is not None}
+
+
+def node_of_unit(tx: Tx, cycle: str, unit_ids: Iterable[str]) -> dict[str, UnitNode]:
+    """Places of units by identity."""
+    rows = tx.connection.execute(
+        select(*_COLUMNS).where(UNITS.c.cycle_id == cycle, UNITS.c.unit_id.in_(list(unit_ids)))
+    )
+    return {row.unit_id: _node(row) for row in rows}
+
+
+def above(
+    database: Database, tx: Tx, cycle: str, unit: UnitNode, levels: frozenset[str]
+) -> UnitNode | None:
+    """The nearest unit above that takes part in a round of these levels (N2)."""
+    found = nodes(database, tx, cycle, unit.ancestors)
+    taking = (found[code] for code in unit.ancestors if code in found)
+    return next((place for place in taking if place.level in levels), None)
+
+
+def below(
+    database: Database, tx: Tx, cycle: str, parents: Sequence[UnitNode], levels: frozenset[str]
+) -> dict[str, tuple[UnitNode, ...]]:
+    """The nearest units below each of these that take part, in the order of their codes.
+
+    One statement for units that take part directly below; one more per level that does not.
+    """
+    memory = _memory(database)
+    found = {one.code: memory.get(("below", cycle, one.code, levels)) for one in parents}
+    lacking = [code for code, children in found.items() if children is None]
+    gathered: dict[str, list[UnitNode]] = {code: [] for code in lacking}
+    owner = {code: code for code in lacking}  # code looked below → the parent it is for
+    while owner:
+        passed: dict[str, str] = {}
+        for row in _directly_below(tx, cycle, list(owner)):
+            if row.no_task:
+                continue
+            if row.level in levels:
+                gathered[owner[row.parent_code]].append(_node(row))
+            else:
+                passed[row.code] = owner[row.parent_code]
+        owner = passed
+    for code, children in gathered.items():
+        ordered = tuple(sorted(children, key=lambda one: one.code))
+        found[code] = memory["below", cycle, code, levels] = ordered
+    return {code: children or () for code, children in found.items()}
+
+
+def _memory(database: Database) -> dict[Any, Any]:
+    if len(database.memory) > _KEPT_AT_MOST:
+        database.memory.clear()
+    return database.memory
+
+
+def _directly_below(tx: Tx, cycle: str, codes: list[str]) -> Iterable[Any]:
+    for at in range(0, len(codes), _IN_AT_MOST):
+        part = codes[at : at + _IN_AT_MOST]
+        yield from tx.connection.execute(
+            select(*_COLUMNS, UNITS.c.parent_code).where(
+                UNITS.c.cycle_id == cycle, UNITS.c.parent_code.in_(part)
+            )
+        )
+
+
+def _node(row: Any) -> UnitNode:
+    return UnitNode(
+        id=row.unit_id,
+        code=row.code,
+        name=row.name,
+        level=row.level,
+        path=row.path,
+        attributes=frozenset(part for part in row.attributes.split(";") if part),
+        no_task=row.no_task,
+    )
