@@ -1,11 +1,11 @@
 """Names in a protocol: declared once, and declared at all wherever they are used (§4)."""
 
-import difflib
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 from planflow.errors import Finding
 from planflow.protocol.models import Protocol
+from planflow.protocol.nearest import nearest
 from planflow.protocol.source import Lines, Path
 
 _DECLARED = {
@@ -36,16 +36,16 @@ def duplicates(protocol: Protocol, lines: Lines) -> Iterator[Finding]:
 def unknown_names(protocol: Protocol, lines: Lines) -> Iterator[Finding]:
     """Find names of levels, rounds and indicators that are used but not declared."""
     declared: tuple[tuple[str, Iterable[Use], Iterable[Any]], ...] = (
-        ("unknown_level", _levels_used(protocol), protocol.levels),
-        ("unknown_round", _rounds_used(protocol), protocol.rounds),
-        ("unknown_indicator", _indicators_used(protocol), protocol.indicators),
+        ("level", _levels_used(protocol), protocol.levels),
+        ("round", _rounds_used(protocol), protocol.rounds),
+        ("indicator", _indicators_used(protocol), protocol.indicators),
     )
-    for code, uses, nouns in declared:
-        known = tuple(dict.fromkeys(noun.name for noun in nouns))
-        for path, name in uses:
-            if name not in known:
-                near = "".join(difflib.get_close_matches(name, known, 1))
-                yield lines.finding(code, path, name=name, suggestion=near, known=known)
+    for noun, uses, declarations in declared:
+        known = dict.fromkeys(one.name for one in declarations)
+        unknown = [(path, name) for path, name in uses if name not in known]
+        for place, (path, name) in enumerate(unknown):
+            params = {noun: name, **nearest(name, list(known), place)}
+            yield lines.finding(f"unknown_{noun}", path, **params)
 
 
 def _repeated(uses: Iterable[Use], code: str, lines: Lines) -> Iterator[Finding]:

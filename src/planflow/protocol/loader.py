@@ -1,6 +1,5 @@
 """From protocol text to a checked `Protocol`, or to everything that is wrong with it (§4)."""
 
-import difflib
 import hashlib
 import re
 from collections.abc import Iterator, Sequence
@@ -12,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 from planflow.errors import Finding, Refusal
 from planflow.protocol.lint import lint
 from planflow.protocol.models import Protocol
+from planflow.protocol.nearest import nearest
 from planflow.protocol.source import LARGEST_FILE, Path, Source, located, read, shown
 
 # A file of nothing but mistakes must not cost minutes; nobody reads on after this many.
@@ -123,26 +123,23 @@ def _model_findings(error: ValidationError, source: Source) -> Iterator[Finding]
     for place, fault in enumerate(faults):
         path = tuple(step for step in fault["loc"] if step != "[key]")
         if not any(path[:end] in source.spoilt for end in range(1, len(path) + 1)):
-            yield _model_finding(fault, path, source, suggest=place < MOST_FINDINGS)
+            yield _model_finding(fault, path, source, place)
 
 
-def _model_finding(fault: Any, path: Path, source: Source, *, suggest: bool) -> Finding:
+def _model_finding(fault: Any, path: Path, source: Source, place: int) -> Finding:
     kind: str = fault["type"]
     last = str(path[-1]) if path else ""
     code = _OWN_CODES.get((kind, last), _CODES.get(kind, "wrong_shape"))
     context = fault.get("ctx", {})
     if code == "unknown_field":
-        params = _nearest(last, _fields_at(path[:-1]), suggest=suggest)
-    elif code == "unknown_choice":
-        params = _nearest(fault["input"], _QUOTED.findall(context["expected"]), suggest=suggest)
-    else:
-        params = {key: value for key, value in context.items() if isinstance(value, int)}
-    return source.lines.finding(code, path, **params)
-
-
-def _nearest(name: object, known: Sequence[str], *, suggest: bool) -> dict[str, Any]:
-    near = difflib.get_close_matches(shown(name), known, 1) if suggest else []
-    return {"name": shown(name), "suggestion": "".join(near), "known": tuple(known)}
+        near = nearest(last, _fields_at(path[:-1]), place)
+        code = "misspelt_field" if near["suggestion"] else code
+        return source.lines.finding(code, path, **near)
+    if code == "unknown_choice":
+        given, choices = shown(fault["input"]), _QUOTED.findall(context["expected"])
+        return source.lines.finding(code, path, name=given, **nearest(given, choices, place))
+    limits = {key: value for key, value in context.items() if isinstance(value, int)}
+    return source.lines.finding(code, path, **limits)
 
 
 def _fields_at(path: Path) -> list[str]:

@@ -108,14 +108,14 @@ def test_rounds(code: str, changes: list[Change]) -> None:
 @pytest.mark.parametrize(
     ("change", "params"),
     [
-        ((ENTRY, "    entry_level: conty # here\n"), {"name": "conty", "suggestion": "county"}),
-        ((ENTRY, "    entry_level: zzz # here\n"), {"name": "zzz", "suggestion": ""}),
+        ((ENTRY, "    entry_level: conty # here\n"), {"level": "conty", "suggestion": "county"}),
+        ((ENTRY, "    entry_level: zzz # here\n"), {"level": "zzz", "suggestion": ""}),
         ((BASE, "    base: down9 # here\n"), {"field": "rounds.4.base", "suggestion": "down2"}),
         (
             marked_as("person"),
             {
                 "suggestion": "persons",
-                "known": ("persons", "villages", "county_exit", "households"),
+                "known": "persons, villages, county_exit, households",
             },
         ),
         (
