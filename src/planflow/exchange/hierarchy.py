@@ -40,4 +40,5 @@ def _report_cycle(
     first = min(range(len(cycle)), key=lambda place: rows[cycle[place]])
     codes = (*cycle[first:], *cycle[:first])
     row = rows[codes[0]]
-    findings.add("unit_cycle", row, codes=codes[:_SHOWN], length=len(codes))
+    shown = [*codes[:_SHOWN], "…"] if len(codes) > _SHOWN else [*codes, codes[0]]
+    findings.add("unit_cycle", row, codes=" → ".join(shown), length=len(codes))

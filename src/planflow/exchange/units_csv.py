@@ -153,7 +153,7 @@ def _units(
         code, name, level, parent = map(str.strip, pick(record))
         attributes = record[place].strip()
         if code in rows:
-            findings.add("duplicate_unit", row, code=code[:_SHOWN], first=rows[code])
+            findings.add("duplicate_code", row, code=code[:_SHOWN], first=rows[code])
             continue
         if code:
             rows[code] = row
