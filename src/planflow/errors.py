@@ -23,7 +23,9 @@ class Finding:
 class PlanflowError(Exception):
     """The parent of all errors planflow raises on purpose."""
 
-    def __init__(self, code: str, params: Params | None = None, *, findings: Iterable[Finding] = ()) -> None:
+    def __init__(
+        self, code: str, params: Params | None = None, *, findings: Iterable[Finding] = ()
+    ) -> None:
         self.code = code
         self.params: Params = dict(params or {})
         self.findings = tuple(findings)

@@ -3,22 +3,21 @@
 from dataclasses import dataclass, field
 from typing import Annotated
 
-from pydantic import Field, StringConstraints
-
-from planflow.domain.figures import Noun
+from pydantic import StringConstraints
 
 UnitCode = Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z_-]{1,40}$")]
 SEPARATOR = "/"
 
 
-class UnitRow(Noun):
-    """A unit as a planner's file lists it; `parent` is empty for a root."""
+@dataclass(frozen=True, slots=True)
+class UnitRow:
+    """A unit as a planner's file lists it, checked by its reader; `parent` is empty for a root."""
 
-    code: UnitCode
-    name: Annotated[str, StringConstraints(min_length=1, max_length=200)]
-    level: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
+    code: str
+    name: str
+    level: str
     parent: str = ""
-    attributes: tuple[str, ...] = Field(default=())
+    attributes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

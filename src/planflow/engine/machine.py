@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 
 from transitions import Machine, MachineError
 
@@ -117,7 +118,7 @@ def mermaid(negotiation: Negotiation, lang: str) -> str:
         ]
         lines += ["    }"]
     order = [WAITING, *(one.name for one in negotiation.protocol.rounds), SETTLED]
-    lines += [f"    {here} --> {there}" for here, there in zip(order, order[1:], strict=False)]
+    lines += [f"    {here} --> {there}" for here, there in pairwise(order)]
     return "\n".join([*lines, f"    {SETTLED} --> [*]"]) + "\n"
 
 

@@ -24,7 +24,7 @@ _SQLITE = {
     "not a database": "not_a_database",
     "malformed": "database_damaged",
 }
-_RETRIED = {"40001", "40P01"}
+_RETRIED = {"40001", "40P01", "23505"}  # serialisation, deadlock, a row another just inserted
 
 
 def fault_of(error: DBAPIError) -> Fault:

@@ -58,12 +58,7 @@ def _protect_sqlite(connection: Connection, names: set[str]) -> None:
             )
         # REPLACE fires delete triggers only with recursive_triggers, which another program may leave
         # off: so a row that would be replaced is refused before it is inserted.
-        taken = " OR ".join(
-            "EXISTS (SELECT 1 FROM {0} WHERE {1})".format(
-                f'"{name}"', " AND ".join(f'"{column}" IS NEW."{column}"' for column in key)
-            )
-            for key in _keys(name)
-        )
+        taken = " OR ".join(_row_taken(name, key) for key in _keys(name))
         for event, when in (("UPDATE", changed), ("DELETE", "1"), ("INSERT", taken)):
             trigger = f"{name}_refuse_{event.lower()}"
             connection.execute(text(f'DROP TRIGGER IF EXISTS "{trigger}"'))
@@ -73,6 +68,11 @@ def _protect_sqlite(connection: Connection, names: set[str]) -> None:
                     f"BEGIN SELECT RAISE(ABORT, '{_REFUSAL}'); END"
                 )
             )
+
+
+def _row_taken(name: str, key: tuple[str, ...]) -> str:
+    same = " AND ".join(f'"{column}" IS NEW."{column}"' for column in key)
+    return f'EXISTS (SELECT 1 FROM "{name}" WHERE {same})'  # noqa: S608 - names are our own tables'
 
 
 def _protect_postgresql(connection: Connection, names: set[str]) -> None:

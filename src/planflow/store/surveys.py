@@ -107,7 +107,7 @@ def open_promises(tx: Tx, cycle: str, round_name: str) -> list[tuple[str, str]]:
 def moved_in(tx: Tx, cycle: str, round_name: str) -> list[str]:
     """Paths of units that acted in an adjust round or had a commitment fulfilled for it."""
     acted = select(PLANS.c.path).where(
-        PLANS.c.cycle_id == cycle, PLANS.c.state.like(f"{round_name}.%")
+        PLANS.c.cycle_id == cycle, PLANS.c.state.startswith(f"{round_name}.", autoescape=True)
     )
     moved = select(COMMITMENTS.c.path).where(
         COMMITMENTS.c.cycle_id == cycle,
@@ -209,7 +209,8 @@ def _same_plan() -> ColumnElement[bool]:
 def _standing(round_name: str, start: str) -> ColumnElement[str]:
     """A unit's state once a round is open for it: its own if it acted there, else the round's start."""
     return case(
-        (PLANS.c.state.like(f"{round_name}.%"), PLANS.c.state), else_=f"{round_name}.{start}"
+        (PLANS.c.state.startswith(f"{round_name}.", autoescape=True), PLANS.c.state),
+        else_=f"{round_name}.{start}",
     )
 
 

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import DBAPIError
 
 from planflow.errors import Fault
 from planflow.store.faults import fault_of, worth_retrying
@@ -100,8 +100,7 @@ class Database:
                 ):
                     return work(Tx(connection, locks=not self.embedded))
             except DBAPIError as error:
-                last = attempt == ATTEMPTS
-                if last or not (worth_retrying(error) or isinstance(error, IntegrityError)):
+                if attempt == ATTEMPTS or not worth_retrying(error):
                     raise fault_of(error) from error
                 # Another's commit came between; what it wrote decides the second run.
                 time.sleep(random.uniform(0, 0.01 * attempt))  # noqa: S311 - no secret depends on it
