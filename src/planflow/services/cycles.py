@@ -114,7 +114,9 @@ def _on_round(
             raise Refusal("not_found", {"kind": "round", "name": name})
         root = head.state.root
         standing = [
-            s for s in people.standings(tx, reader, cycle) if s.path == root and s.role == "admin"
+            s
+            for s in people.standings(site, tx, reader, cycle)
+            if s.path == root and s.role == "admin"
         ]
         if not standing:
             raise Refusal("forbidden", {"action": call.path.rsplit("/", 1)[-1]})
@@ -145,7 +147,9 @@ def _append(
 def _head(site: Site, tx: Tx, reader: Reader, cycle: str, lock: reading.Lock) -> CycleHead:
     """A cycle in the reader's sight; one they have no reading role in is not found."""
     head = reading.cycle_head(site.database, tx, cycle, lock)
-    if head is None or not any(s.role in READERS for s in people.standings(tx, reader, cycle)):
+    if head is None or not any(
+        s.role in READERS for s in people.standings(site, tx, reader, cycle)
+    ):
         raise Refusal("not_found", {"kind": "cycle", "name": cycle})
     return head
 

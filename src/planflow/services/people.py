@@ -96,10 +96,10 @@ def authenticate(site: Site, token: str | None, lang: str) -> Reader:
     return Reader(user_id, name, grants, lang, via)
 
 
-def standings(tx: Tx, reader: Reader, cycle: str) -> list[Standing]:
+def standings(site: Site, tx: Tx, reader: Reader, cycle: str) -> list[Standing]:
     """The reader's grants seen from a cycle: where their units stand in its tree."""
     ids = [grant.unit_id for grant in reader.grants if grant.unit_id]
-    places = trees.node_of_unit(tx, cycle, ids) if ids else {}
+    places = trees.node_of_unit(site.database, tx, cycle, ids)
     return [
         Standing(stamp(reader, grant), grant.role, places[grant.unit_id].path)
         for grant in reader.grants

@@ -3,8 +3,6 @@
 import datetime as dt
 from dataclasses import dataclass, replace
 
-import orjson
-
 from planflow.access import table as access
 from planflow.access.table import Standing
 from planflow.domain import commands as c
@@ -78,13 +76,14 @@ def act(
         calls.check_version(call, version)
         command = parse(COMMANDS[action], call.body)
         hand = Hand(reader.user_id, grant, site.mint)
-        done = _carry_out(site, tx, stage, command, hand, promise)
+        after, done = _carry_out(site, tx, stage, command, hand, promise)
         event, chain = (done.event.id, done.chain.hex()) if done else (None, None)
-        position = done.event.seq if done else stage.scene.own.plan.position
+        position = after.scene.own.plan.position
         calls.remember(
             tx, site, reader, call, KeyUsed(call.digest, position, version + 1, event, chain)
         )
-        return _now(site, tx, reader, sight, event, chain)
+        view = plan_view(after.scene, after.heads[unit].version, reader, sight.standings)
+        return view.model_copy(update={"event": event, "chain": chain})
 
     return site.database.write(work)
 
@@ -96,9 +95,9 @@ def get_plan(
 
     def work(tx: Tx) -> PlanView:
         sight = _sight(site, tx, reader, cycle, unit, "none")
-        if as_of is None:
-            return _now(site, tx, reader, sight)
         stage = reading.stage(site.database, tx, sight.head, sight.unit, sight.parent)
+        if as_of is None:
+            return plan_view(stage.scene, stage.heads[unit].version, reader, sight.standings)
         return _then(tx, stage, reader, sight, moment=as_of)
 
     return site.database.read(work)
@@ -172,7 +171,7 @@ def _cycle(
     site: Site, tx: Tx, reader: Reader, cycle: str, lock: reading.Lock
 ) -> tuple[CycleHead, list[Standing]]:
     head = reading.cycle_head(site.database, tx, cycle, lock)
-    standings = people.standings(tx, reader, cycle) if head else []
+    standings = people.standings(site, tx, reader, cycle) if head else []
     if head is None or not any(one.role in access.READERS for one in standings):
         raise Refusal("not_found", {"kind": "cycle", "name": cycle})
     return head, standings
@@ -198,29 +197,15 @@ def _right(sight: Sight, action: str) -> str:
 
 def _carry_out(
     site: Site, tx: Tx, stage: Stage, command: c.Command, hand: Hand, promise: str
-) -> Recorded | None:
+) -> tuple[Stage, Recorded | None]:
     """Decide and write; a working copy leaves no event."""
     if isinstance(command, c.SaveDraft):
         draft = up.save_draft(stage.scene, command, hand)
         typists = sorted({*stage.scene.own.typists, hand.actor})
-        appending.save_working_copy(tx, stage, orjson.dumps(draft), typists)
-        return None
+        return appending.save_working_copy(tx, stage, draft, typists), None
     drafts: list[Draft] = decide(stage.scene, command, hand, promise)
-    done = appending.append_plans(tx, stage, drafts, site.pen(hand.actor, hand.grant))
-    return done[stage.scene.own.unit.code]
-
-
-def _now(
-    site: Site,
-    tx: Tx,
-    reader: Reader,
-    sight: Sight,
-    event: str | None = None,
-    chain: str | None = None,
-) -> PlanView:
-    stage = reading.stage(site.database, tx, sight.head, sight.unit, sight.parent)
-    view = plan_view(stage.scene, stage.heads[sight.unit.code].version, reader, sight.standings)
-    return view.model_copy(update={"event": event, "chain": chain})
+    after, done = appending.append_plans(tx, stage, drafts, site.pen(hand.actor, hand.grant))
+    return after, done[stage.scene.own.unit.code]
 
 
 def _replayed(tx: Tx, stage: Stage, reader: Reader, sight: Sight, used: KeyUsed) -> PlanView:

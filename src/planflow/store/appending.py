@@ -2,9 +2,10 @@
 
 import datetime as dt
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+import orjson
 from sqlalchemy import insert, update
 
 from planflow.domain.events import SITE, Draft, Event, Many, cycle_stream, plan_stream
@@ -122,8 +123,10 @@ def record(batch: Batch, pen: Pen, log: str, stream: str, head: Head, draft: Dra
     return Recorded(event, link)
 
 
-def append_plans(tx: Tx, stage: Stage, drafts: Iterable[Draft], pen: Pen) -> dict[str, Recorded]:
-    """Record events of plans in a scene; return the last one per unit code."""
+def append_plans(
+    tx: Tx, stage: Stage, drafts: Iterable[Draft], pen: Pen
+) -> tuple[Stage, dict[str, Recorded]]:
+    """Record events of plans in a scene; return the scene after them and the last one per unit."""
     batch, heads, seats = Batch(), dict(stage.heads), stage.seats()
     states = {code: seat.plan for code, seat in seats.items()}
     last: dict[str, Recorded] = {}
@@ -144,15 +147,22 @@ def append_plans(tx: Tx, stage: Stage, drafts: Iterable[Draft], pen: Pen) -> dic
     batch.flush(tx)
     if last:
         upsert(tx, [_plan_row(cycle, seats[code], states[code], heads[code]) for code in last])
-    return last
+    moved = {code: replace(seat, plan=states[code]) for code, seat in seats.items()}
+    return stage.after(moved, heads), last
 
 
-def save_working_copy(tx: Tx, stage: Stage, draft: bytes, typists: Sequence[str]) -> None:
+def save_working_copy(tx: Tx, stage: Stage, draft: dict[str, Any], typists: Sequence[str]) -> Stage:
     """Keep a unit's working copy: no event, but a new version (F3)."""
     seat = stage.scene.own
-    row = _plan_row(stage.cycle.state.id, seat, seat.plan, stage.heads[seat.unit.code])
-    row |= {"version": row["version"] + 1, "draft": draft.decode(), "typists": " ".join(typists)}
-    upsert(tx, [row | {"draft_round": stage.scene.round}])
+    head = stage.heads[seat.unit.code]
+    head = replace(head, version=head.version + 1)
+    row = _plan_row(stage.cycle.state.id, seat, seat.plan, head)
+    kept = {"draft": orjson.dumps(draft).decode(), "typists": " ".join(typists)}
+    upsert(tx, [row | kept | {"draft_round": stage.scene.round}])
+    mine = replace(seat, draft=draft, typists=tuple(typists))
+    return stage.after(
+        {**stage.seats(), seat.unit.code: mine}, {**stage.heads, seat.unit.code: head}
+    )
 
 
 def append_cycle(

@@ -6,7 +6,7 @@ that holds its own plan exclusively may read its children without locking them.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import orjson
@@ -26,6 +26,8 @@ CYCLES, PLANS, TEXTS = table(CycleRow), table(PlanRow), table(ProtocolTextRow)
 COMMITMENTS = table(CommitmentRow)
 Lock = Literal["none", "share", "update"]
 _IN_AT_MOST = 500
+_ACTS_ON_CHILDREN = ("issue", "distribute")
+_ACTS_ON_PARTS = ("fulfil", "waive")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,17 @@ class Stage:
         scene = self.scene
         around = (*scene.children, *scene.descendants, *((scene.parent,) if scene.parent else ()))
         return {seat.unit.code: seat for seat in (*around, scene.own)}
+
+    def after(self, seats: dict[str, Seat], heads: dict[str, PlanHead]) -> "Stage":
+        """The same scene once some of its plans have moved on."""
+        scene = replace(
+            self.scene,
+            own=seats[self.scene.own.unit.code],
+            parent=seats[self.scene.parent.unit.code] if self.scene.parent else None,
+            children=tuple(seats[one.unit.code] for one in self.scene.children),
+            descendants=tuple(seats[one.unit.code] for one in self.scene.descendants),
+        )
+        return Stage(scene, self.cycle, heads)
 
 
 def cycle_head(database: Database, tx: Tx, cycle: str, lock: Lock = "none") -> CycleHead | None:
@@ -109,24 +122,19 @@ def stage(
     heads: dict[str, PlanHead] = {}
     upper = _seats(tx, head, [parent] if parent else [], "share" if writing else "none", heads)
     own = _seats(tx, head, [unit], "update" if writing else "none", heads)[unit.code]
-    children: tuple[Seat, ...] = ()
-    if action in ("", "draft", "submit", "issue", "distribute"):
-        nodes = trees.below(database, tx, cycle, [unit], levels_now(head))[unit.code]
-        lock: Lock = "update" if action in ("issue", "distribute") else "none"
-        children = tuple(_seats(tx, head, nodes, lock, heads).values())
-    descendants: tuple[Seat, ...] = ()
-    if own.plan.promises and action in ("", "fulfil", "waive"):
-        holders = holders_of_parts(tx, cycle, own)
-        descendants = tuple(
-            _seats(tx, head, holders, "update" if writing else "none", heads).values()
-        )
+    nodes = trees.below(database, tx, cycle, [unit], levels_now(head))[unit.code]
+    children = _seats(tx, head, nodes, "update" if action in _ACTS_ON_CHILDREN else "none", heads)
+    parts: dict[str, Seat] = {}
+    if own.plan.promises:
+        holders = holders_of_parts(database, tx, cycle, own)
+        parts = _seats(tx, head, holders, "update" if action in _ACTS_ON_PARTS else "none", heads)
     scene = Scene(
         head.negotiation,
         head.state,
         own,
         upper[parent.code] if parent else None,
-        children,
-        descendants,
+        tuple(children.values()),
+        tuple(parts.values()),
     )
     return Stage(scene, head, heads)
 
@@ -165,7 +173,7 @@ def _parts_below(
     return tuple(seat for seat in below if any(p.part_of in wholes for p in seat.plan.promises))
 
 
-def holders_of_parts(tx: Tx, cycle: str, seat: Seat) -> list[UnitNode]:
+def holders_of_parts(database: Database, tx: Tx, cycle: str, seat: Seat) -> list[UnitNode]:
     """Units below that hold parts of this unit's promises, ancestors first."""
     wholes = [promise.id for promise in seat.plan.promises if not promise.part_of]
     rows = tx.connection.execute(
@@ -174,7 +182,7 @@ def holders_of_parts(tx: Tx, cycle: str, seat: Seat) -> list[UnitNode]:
         .where(COMMITMENTS.c.unit_id != seat.unit.id)
         .distinct()
     )
-    places = trees.node_of_unit(tx, cycle, [row.unit_id for row in rows])
+    places = trees.node_of_unit(database, tx, cycle, [row.unit_id for row in rows])
     return sorted(places.values(), key=lambda place: place.path)
 
 
@@ -184,15 +192,11 @@ def _seats(
     """Seats by code in the order given; `heads` learns their counters."""
     if not units:
         return {}
-    if lock != "none" and tx.locks:
+    rows = _plan_rows(tx, cycle, units, lock)
+    if lock != "none" and tx.locks and len(rows) < len(units):
+        # A row that does not exist cannot be locked: plans begin as empty rows.
         _make_rows(tx, cycle.state.id, units)
-    rows: dict[str, Row[Any]] = {}
-    ids = [unit.id for unit in units]
-    for at in range(0, len(ids), _IN_AT_MOST):
-        part = ids[at : at + _IN_AT_MOST]
-        query = select(PLANS).where(PLANS.c.cycle_id == cycle.state.id, PLANS.c.unit_id.in_(part))
-        found = tx.connection.execute(_locked(tx, query.order_by(_by_path(tx)), lock))
-        rows |= {row.unit_id: row for row in found}
+        rows = _plan_rows(tx, cycle, units, lock)
     seats = {}
     for unit in units:
         seats[unit.code], heads[unit.code] = _seat(unit, rows.get(unit.id), cycle.state.open_round)
@@ -202,6 +206,19 @@ def _seats(
 def _by_path(tx: Tx) -> ColumnElement[str]:
     # Byte order on both databases, whatever the server's locale: the order of locks must be one.
     return collate(PLANS.c.path, "C") if tx.locks else PLANS.c.path.expression
+
+
+def _plan_rows(
+    tx: Tx, cycle: CycleHead, units: Sequence[UnitNode], lock: Lock
+) -> dict[str, Row[Any]]:
+    rows: dict[str, Row[Any]] = {}
+    ordered = sorted(units, key=lambda one: one.path)
+    for at in range(0, len(ordered), _IN_AT_MOST):
+        ids = [unit.id for unit in ordered[at : at + _IN_AT_MOST]]
+        query = select(PLANS).where(PLANS.c.cycle_id == cycle.state.id, PLANS.c.unit_id.in_(ids))
+        found = tx.connection.execute(_locked(tx, query.order_by(_by_path(tx)), lock))
+        rows |= {row.unit_id: row for row in found}
+    return rows
 
 
 def _seat(unit: UnitNode, row: Row[Any] | None, round_name: str) -> tuple[Seat, PlanHead]:
@@ -216,7 +233,7 @@ def _seat(unit: UnitNode, row: Row[Any] | None, round_name: str) -> tuple[Seat, 
 
 
 def _make_rows(tx: Tx, cycle: str, units: Sequence[UnitNode]) -> None:
-    """A row that does not exist cannot be locked: plans begin as empty rows, in the order of locks."""
+    """Begin plans as empty rows, in the order of locks."""
     rows = [
         {"cycle_id": cycle, "unit_id": unit.id, "path": unit.path, "chain": START}
         for unit in sorted(units, key=lambda one: one.path)

@@ -43,12 +43,19 @@ def nodes(database: Database, tx: Tx, cycle: str, codes: Sequence[str]) -> dict[
     return {code: place for code, place in found.items() if place is not None}
 
 
-def node_of_unit(tx: Tx, cycle: str, unit_ids: Iterable[str]) -> dict[str, UnitNode]:
-    """Places of units by identity."""
-    rows = tx.connection.execute(
-        select(*_COLUMNS).where(UNITS.c.cycle_id == cycle, UNITS.c.unit_id.in_(list(unit_ids)))
-    )
-    return {row.unit_id: _node(row) for row in rows}
+def node_of_unit(
+    database: Database, tx: Tx, cycle: str, unit_ids: Sequence[str]
+) -> dict[str, UnitNode]:
+    """Places of units by identity; those outside the cycle's tree are left out."""
+    memory = _memory(database)
+    found = {one: memory.get(("unit", cycle, one)) for one in unit_ids}
+    lacking = [one for one, place in found.items() if place is None]
+    for at in range(0, len(lacking), _IN_AT_MOST):
+        part = lacking[at : at + _IN_AT_MOST]
+        query = select(*_COLUMNS).where(UNITS.c.cycle_id == cycle, UNITS.c.unit_id.in_(part))
+        for row in tx.connection.execute(query):
+            found[row.unit_id] = memory["unit", cycle, row.unit_id] = _node(row)
+    return {one: place for one, place in found.items() if place is not None}
 
 
 def above(
