@@ -1,0 +1,75 @@
+"""The composition root of the service: `uvicorn planflow_api.app:create_app --factory`."""
+
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import FastAPI
+
+import planflow
+from planflow.config import Settings
+from planflow.errors import Fault
+from planflow.messages import sentence
+from planflow.services.site import open_site
+from planflow_api import bodies, docs, errors
+from planflow_api.dependencies import Door
+from planflow_api.frame import BASE, Frame, NotStarted
+from planflow_api.routes import auth, cycles, health, plans, protocols, units
+
+_ABOUT = """\
+计划在各级之间上下协商：上报、下达、再上报、再下达、一次微调，每一步都留痕，不可覆盖。
+
+Plans negotiated between levels: up, down, up, down, one adjust; nothing is ever overwritten.
+
+- 先用 `POST /api/v1/auth/token` 取得令牌 / Get a token first.
+- 对计划的写操作须带 `If-Match: "<version>"` / A write on a plan names the version it is about.
+- 写操作可带 `Idempotency-Key`，重发只生效一次 / With a key, an act sent twice happens once.
+- 语言由 `Accept-Language` 决定（zh, en）/ The language follows `Accept-Language`.
+"""
+
+
+class Service(FastAPI):
+    """FastAPI whose OpenAPI also knows the bodies that are read behind the door."""
+
+    def openapi(self) -> dict[str, Any]:
+        """The OpenAPI document, made once."""
+        if self.openapi_schema is None:
+            self.openapi_schema = bodies.complete(super().openapi())
+        return self.openapi_schema
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """Make the service; its site is opened when it starts, not before."""
+    app = Service(
+        title="planflow",
+        description=_ABOUT,
+        version=planflow.__version__,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        lifespan=_life,
+        generate_unique_id_function=lambda route: route.name,
+    )
+    app.state.settings = settings or Settings()
+    app.add_middleware(Frame)
+    errors.install(app)
+    for room in (auth, units, protocols, cycles, plans):
+        app.include_router(room.router, prefix=BASE)
+    app.include_router(health.router)
+    docs.install(app)
+    return app
+
+
+@asynccontextmanager
+async def _life(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
+    settings: Settings = app.state.settings
+    try:
+        site = open_site(settings, serving=True)
+    except Fault as fault:
+        raise NotStarted(sentence(fault.code, fault.params, settings.lang)) from None
+    try:
+        with ThreadPoolExecutor(settings.workers, "planflow") as pool:
+            yield {"door": Door(site, pool)}
+    finally:
+        site.close()

@@ -1,0 +1,60 @@
+"""Request bodies in OpenAPI. They are read behind the door, so the framework cannot know them."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+
+from planflow.domain import commands
+from planflow_api.schemas import Problem
+
+_REF = "#/components/schemas/{model}"
+MODELS: tuple[type[BaseModel], ...] = (
+    Problem,
+    commands.OpenCycle,
+    commands.OpenRound,
+    commands.CloseRound,
+    commands.SaveDraft,
+    commands.Submit,
+    commands.Withdraw,
+    commands.Accept,
+    commands.Return,
+    commands.Issue,
+    commands.Acknowledge,
+    commands.Commit,
+    commands.DistributeCommitment,
+    commands.FulfilCommitment,
+    commands.WaiveCommitment,
+    commands.ChooseHeadline,
+)
+
+
+def body(model: type[BaseModel], example: dict[str, Any], summary: str) -> dict[str, Any]:
+    """The `openapi_extra` of an operation that takes this model as its body."""
+    content = {
+        "schema": {"$ref": _REF.format(model=model.__name__)},
+        "examples": {"liuzhou": {"summary": summary, "value": example}},
+    }
+    required = any(field.is_required() for field in model.model_fields.values())
+    return {"requestBody": {"required": required, "content": {"application/json": content}}}
+
+
+def complete(schema: dict[str, Any]) -> dict[str, Any]:
+    """Add the models of bodies and problems; drop the framework's error, which we never send."""
+    _, ours = models_json_schema([(model, "validation") for model in MODELS], ref_template=_REF)
+    known = schema.setdefault("components", {}).setdefault("schemas", {})
+    for name in ("HTTPValidationError", "ValidationError"):
+        known.pop(name, None)
+    for name, definition in ours["$defs"].items():
+        if known.setdefault(name, definition) != definition:
+            raise ValueError(f"two models are called {name}")
+    for operation in _operations(schema):
+        if "HTTPValidationError" in str(operation["responses"].get("422")):
+            del operation["responses"]["422"]
+    return schema
+
+
+def _operations(schema: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    for methods in schema["paths"].values():
+        yield from methods.values()

@@ -1,0 +1,139 @@
+"""What a route is given: who asks, what was sent, and the one way into the library."""
+
+import asyncio
+import datetime as dt
+from collections.abc import Callable
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from typing import Annotated, TypeVar
+
+from fastapi import Depends, Header, Request
+from fastapi.security import OAuth2PasswordBearer
+from starlette.responses import Response
+
+from planflow.errors import Finding, Refusal, invalid
+from planflow.services.calls import Call
+from planflow.services.people import Reader, authenticate
+from planflow.services.site import Site
+from planflow.services.views import PlanView, View
+from planflow_api.errors import language
+
+T = TypeVar("T")
+Work = Callable[[Site, Reader], View]
+
+_bearer = OAuth2PasswordBearer(tokenUrl="api/v1/auth/token", auto_error=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """The way into the synchronous library: one hop to a thread of our own per request (F8)."""
+
+    site: Site
+    pool: Executor
+
+    async def through(self, work: Callable[[Site], T]) -> T:
+        """Do some work in the library."""
+        return await asyncio.get_running_loop().run_in_executor(self.pool, work, self.site)
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """One request that needs a reader, not yet signed in: that happens behind the door."""
+
+    door: Door
+    token: str | None
+    lang: str
+    readable: bool
+
+    async def answer(self, work: Work, status: int = 200) -> Response:
+        """Sign the reader in, do the work and write the answer, all in one hop."""
+
+        def carry(site: Site) -> Response:
+            reader = authenticate(site, self.token, self.lang)
+            if not self.readable:
+                raise Refusal("not_found")
+            return written(work(site, reader), self.lang, status)
+
+        return await self.door.through(carry)
+
+
+def written(view: View, lang: str, status: int = 200) -> Response:
+    """A view as an answer; a plan carries its version as its write token."""
+    headers = {"Content-Language": lang, "Vary": "Accept-Language"}
+    if isinstance(view, PlanView):
+        headers["ETag"] = f'"{view.version}"'
+    body = view.model_dump_json(by_alias=True)
+    return Response(body.encode(), status, headers, "application/json")
+
+
+async def door(request: Request) -> Door:
+    """The door that the service opened at its start."""
+    opened: Door = request.state.door
+    return opened
+
+
+async def visit(
+    request: Request,
+    opened: Annotated[Door, Depends(door)],
+    token: Annotated[str | None, Depends(_bearer)],
+) -> Visit:
+    """The request of somebody who must be signed in."""
+    # No name of ours holds a NUL, and one of the databases takes offence at it.
+    readable = "\0" not in request.url.path and "\0" not in "".join(request.query_params.values())
+    return Visit(opened, token, language(request), readable)
+
+
+Key = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        description="Any text, new for each act: sent again with the same key, an act happens once",
+    ),
+]
+Match = Annotated[
+    str | None,
+    Header(alias="If-Match", description='The version of the plan in the URL, as in `"7"`'),
+]
+
+
+async def call(request: Request, key: Key = None) -> Call:
+    """An unsafe request, its body unread: the library checks other things first."""
+    body = await request.body()
+    return Call(request.method, request.scope["path"], body, None, key)
+
+
+async def plan_call(request: Request, if_match: Match = None, key: Key = None) -> Call:
+    """An unsafe request on a plan, which must name the version it is about."""
+    body = await request.body()
+    if if_match is not None:
+        # A header sent twice is a list, and no version.
+        if_match = ", ".join(request.headers.getlist("if-match"))
+    return Call(request.method, request.scope["path"], body, if_match, key)
+
+
+def whole(name: str, text: str | None) -> int | None:
+    """A whole number of a query, read behind the door so that 401 comes before 422."""
+    if text is None:
+        return None
+    if not (text.isascii() and text.isdigit()):
+        raise invalid(Finding("not_whole", {"field": name}, name))
+    if len(text) > 9 or int(text) < 1:
+        raise invalid(Finding("out_of_range", {"field": name}, name))
+    return int(text)
+
+
+def moment(name: str, text: str) -> dt.datetime:
+    """A time with its zone; the plus sign of a zone arrives as a space where it was not quoted."""
+    try:
+        read = dt.datetime.fromisoformat(text.replace(" ", "+"))
+    except ValueError:
+        read = None
+    if read is None or read.tzinfo is None:
+        raise invalid(Finding("wrong_shape", {"field": name}, name))
+    return read
+
+
+Visiting = Annotated[Visit, Depends(visit)]
+Calling = Annotated[Call, Depends(call)]
+PlanCalling = Annotated[Call, Depends(plan_call)]
+Opened = Annotated[Door, Depends(door)]

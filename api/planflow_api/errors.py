@@ -1,0 +1,133 @@
+"""Refusals and faults as problem details (RFC 9457), in the reader's language."""
+
+import json
+import logging
+import traceback
+import uuid
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from planflow.errors import Fault, Finding, PlanflowError, Refusal, invalid
+from planflow.messages import sentence
+from planflow_api.languages import preferred
+from planflow_api.schemas import PROBLEM
+
+LOG = logging.getLogger("planflow.api")
+STATUS = {
+    "unauthorized": 401,
+    "forbidden": 403,
+    "not_found": 404,
+    "method_not_allowed": 405,
+    "illegal_transition": 409,
+    "guard_failed": 409,
+    "already_exists": 409,
+    "key_running": 409,
+    "stale_version": 412,
+    "too_large": 413,
+    "version_required": 428,
+    "internal": 500,
+}  # a refusal that is not named here is about what was sent: 422
+_RETRY_AFTER = {"key_running": "1", "database_busy": "5", "database_unavailable": "5"}
+
+
+def install(app: FastAPI) -> None:
+    """Make every error of the service a problem."""
+    app.add_exception_handler(PlanflowError, _told)
+    app.add_exception_handler(RequestValidationError, _misread)
+    app.add_exception_handler(HTTPException, _http)
+
+
+async def _told(request: Request, error: Exception) -> Response:
+    if not isinstance(error, PlanflowError):
+        raise error
+    return problem(error, language(request))
+
+
+async def _misread(request: Request, error: Exception) -> Response:
+    found = error.errors() if isinstance(error, RequestValidationError) else []
+    fields = [str(fault["loc"][-1]) for fault in found]
+    return problem(
+        invalid(*(Finding("wrong_shape", {"field": field}, field) for field in fields)),
+        language(request),
+    )
+
+
+async def _http(request: Request, error: Exception) -> Response:
+    """What the framework itself refuses: a path or a method it does not know, a broken form."""
+    status, headers = 422, {}
+    if isinstance(error, HTTPException):
+        status, headers = error.status_code, dict(error.headers or {})
+    refusal = {
+        404: Refusal("not_found"),
+        405: Refusal("method_not_allowed", {"method": request.method}),
+    }.get(status, invalid(Finding("wrong_shape", {"field": "body"}, "body")))
+    answer = problem(refusal, language(request))
+    if "Allow" in headers:
+        answer.headers["Allow"] = headers["Allow"]
+    return answer
+
+
+def unexpected(error: Exception, lang: str) -> Response:
+    """The answer to a defect of ours. The log names its kind and place, never what it was about."""
+    reference = uuid.uuid4().hex
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f"{frames[-1].name}:{frames[-1].lineno}" if frames else "unknown"
+    LOG.error("unexpected %s in %s, reference %s", type(error).__name__, place, reference)
+    return problem(Fault("internal", {"reference": reference}), lang)
+
+
+def language(request: Request) -> str:
+    """The language this request is answered in."""
+    return preferred(request.headers.get("accept-language"), request.app.state.settings.lang)
+
+
+def problem(error: PlanflowError, lang: str) -> Response:
+    """The problem details of a refusal or a fault."""
+    status = _status(error)
+    headers = {"Content-Language": lang, "Vary": "Accept-Language"}
+    if status == 401:
+        headers["WWW-Authenticate"] = "Bearer"
+    if error.code in _RETRY_AFTER:
+        headers["Retry-After"] = _RETRY_AFTER[error.code]
+    body = json.dumps(_body(error, status, lang), ensure_ascii=False, default=str)
+    return Response(body.encode(), status, headers, PROBLEM)
+
+
+def _status(error: PlanflowError) -> int:
+    return STATUS.get(error.code, 503 if isinstance(error, Fault) else 422)
+
+
+def _body(error: PlanflowError, status: int, lang: str) -> dict[str, Any]:
+    body = {
+        **error.params,
+        "type": "about:blank",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": sentence(error.code, error.params, lang),
+        "code": error.code,
+    }
+    if error.code == "guard_failed":
+        body["guards"] = [
+            {
+                "name": finding.code,
+                "text": sentence(finding.code, finding.params, lang),
+                "fields": finding.params,
+            }
+            for finding in error.findings
+        ]
+    elif status == 422:
+        body["errors"] = [
+            {
+                **finding.params,
+                "code": finding.code,
+                "field": finding.where,
+                "text": sentence(finding.code, finding.params, lang),
+            }
+            for finding in error.findings
+        ]
+    return body

@@ -1,0 +1,162 @@
+"""The acts on a plan as a table: what each is called, takes and means.
+
+The examples follow Liuzhou's plan of 2019. The city's figures are published; the counties' shares
+are not, and stand here for the form alone.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from planflow.domain import commands
+from planflow.domain.commands import Command
+
+Example = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """One row of the table. Acts on a commitment stand below it in the URL."""
+
+    command: type[Command]
+    meaning: str
+    example: Example
+    summary: str
+    method: str = "POST"
+    status: int = 200
+    on_commitment: bool = False
+
+    @property
+    def name(self) -> str:
+        """The last segment of its path."""
+        return self.command.action
+
+    @property
+    def path(self) -> str:
+        """Its path below the plans of a cycle."""
+        part = "/commitments/{commitment}" if self.on_commitment else ""
+        return f"/{{unit}}{part}/{self.name}"
+
+
+_DRAFT: Example = {
+    "figures": {"persons": 82052, "villages": 103},
+    "reasons": {"persons": {"reason_code": "field_check", "text": "市级抽查核实后上报"}},
+    "reconciling": [],
+}
+_ACCEPT: Example = {
+    "note": "按市级核查数受理",
+    "figures": {"persons": 82052},
+    "reasons": {"persons": {"reason_code": "field_check"}},
+}
+_RETURN: Example = {"reason_code": "inconsistent", "text": "贫困村数与所附名单不一致，请核对"}
+_ISSUE: Example = {
+    "total": {"persons": 85253, "villages": 95, "county_exit": 1},
+    "allocations": [
+        {
+            "unit": "450200",
+            "figures": {"persons": 85253, "villages": 95, "county_exit": 1},
+            "reasons": {
+                "persons": {"reason_code": "overall_balance"},
+                "villages": {"reason_code": "overall_balance"},
+            },
+        }
+    ],
+    "dated": "2019-04-10",
+}
+_COMMIT: Example = {
+    "indicator": "villages",
+    "from": 95,
+    "to": 103,
+    "funded": True,
+    "settle_in": "adjust",
+    "reason": "二上所报103个村全部安排资金，一微调时任务数调为103",
+}
+_PASS_ON: Example = {
+    "allocations": [{"unit": "450224", "amount": 3}, {"unit": "450225", "amount": 5}],
+    "reserve": 0,
+}
+_HEADLINE: Example = {
+    "choices": {"villages": {"round": "up2"}},
+    "reason": "上级已答复按103个村安排",
+}
+
+ACTS = (
+    Act(
+        commands.SaveDraft,
+        "Replace the unit's whole working copy, which only the unit itself sees.",
+        _DRAFT,
+        "柳州市二上的底稿 / Liuzhou's draft of the second up",
+        method="PUT",
+    ),
+    Act(
+        commands.Submit,
+        "Send the working copy up. Its sums must be exact.",
+        {"note": "二上"},
+        "柳州市二上 / Liuzhou's second up",
+    ),
+    Act(
+        commands.Withdraw,
+        "Take a submission back before the parent has acted on it.",
+        {"reason": "补充融安县材料"},
+        "柳州市撤回 / Liuzhou withdraws",
+    ),
+    Act(
+        commands.Accept,
+        "Take a child's figures into the round, as reported or with the parent's own.",
+        _ACCEPT,
+        "自治区受理柳州市二上 / The region accepts",
+    ),
+    Act(
+        commands.Return,
+        "Send a child's submission back, with a reason.",
+        _RETURN,
+        "自治区退回柳州市二上 / The region returns",
+    ),
+    Act(
+        commands.Issue,
+        "Issue figures to every participating child in one act; again while the round is open, "
+        "it supersedes.",
+        _ISSUE,
+        "二下 / The second down, to Liuzhou alone",
+    ),
+    Act(
+        commands.Acknowledge,
+        "Sign for the figures issued.",
+        {},
+        "柳州市签收二下 / Liuzhou signs",
+    ),
+    Act(
+        commands.Commit,
+        "Promise this unit another figure, to be settled in a later round.",
+        _COMMIT,
+        "95个村调为103个村的答复 / The promise of 103 villages",
+        status=201,
+    ),
+    Act(
+        commands.DistributeCommitment,
+        "Pass a promise on to the children in one act that adds up to its difference.",
+        _PASS_ON,
+        "分到县，分数未公布，仅为格式示例 / To the counties; shares invented",
+        on_commitment=True,
+    ),
+    Act(
+        commands.FulfilCommitment,
+        "Settle a promise: its figure becomes the base of the settling round.",
+        {},
+        "一微调兑现103个村 / The one adjust settles it",
+        on_commitment=True,
+    ),
+    Act(
+        commands.WaiveCommitment,
+        "Take a promise back, with the issuer's reason.",
+        {"reason": "经核实不再调整"},
+        "撤销答复 / The promise is waived",
+        on_commitment=True,
+    ),
+    Act(
+        commands.ChooseHeadline,
+        "Let another number stand as the headline, with a reason.",
+        _HEADLINE,
+        "以二上的103个村为准 / 103 villages, from the second up",
+        method="PUT",
+    ),
+)

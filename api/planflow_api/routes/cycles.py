@@ -1,0 +1,68 @@
+"""Cycles: one run of a protocol for one year, and its rounds."""
+
+from fastapi import APIRouter
+from starlette.responses import Response
+
+from planflow.domain.commands import CloseRound, OpenCycle, OpenRound
+from planflow.services import cycles
+from planflow.services.views import CycleView
+from planflow_api.bodies import body
+from planflow_api.dependencies import Calling, Visiting
+from planflow_api.schemas import READ, WRITE, refusals
+
+router = APIRouter(prefix="/cycles", tags=["cycles"])
+
+_CYCLE = {
+    "id": "exit-2019",
+    "protocol": "exit-plan",
+    "year": 2019,
+    "root": "450000",
+    "leaf_level": "county",
+    "no_task": [{"unit": "450202", "reason": "无脱贫任务"}],
+}
+
+
+@router.post(
+    "",
+    status_code=201,
+    response_model=CycleView,
+    responses=refusals(WRITE),
+    openapi_extra=body(OpenCycle, _CYCLE, "2019年计划，自治区到县，城中区无任务"),
+)
+async def create_cycle(visit: Visiting, call: Calling) -> Response:
+    """Open a cycle over the tree below a root."""
+    return await visit.answer(
+        lambda site, reader: cycles.create_cycle(site, reader, call), status=201
+    )
+
+
+@router.get("/{cycle}", response_model=CycleView, responses=refusals(READ))
+async def get_cycle(visit: Visiting, cycle: str) -> Response:
+    """A cycle and the standing of its rounds."""
+    return await visit.answer(lambda site, reader: cycles.get_cycle(site, reader, cycle))
+
+
+@router.post(
+    "/{cycle}/rounds/{round}/open",
+    response_model=CycleView,
+    responses=refusals(WRITE),
+    openapi_extra=body(OpenRound, {}, "一上开始 / up1 opens"),
+)
+async def open_round(visit: Visiting, call: Calling, cycle: str, round: str) -> Response:  # noqa: A002
+    """Open a round for all units that take part in it."""
+    return await visit.answer(
+        lambda site, reader: cycles.open_round(site, reader, call, cycle, round)
+    )
+
+
+@router.post(
+    "/{cycle}/rounds/{round}/close",
+    response_model=CycleView,
+    responses=refusals(WRITE),
+    openapi_extra=body(CloseRound, {"reason": "各市均已受理"}, "一上结束 / up1 closes"),
+)
+async def close_round(visit: Visiting, call: Calling, cycle: str, round: str) -> Response:  # noqa: A002
+    """Close a round when everybody is done."""
+    return await visit.answer(
+        lambda site, reader: cycles.close_round(site, reader, call, cycle, round)
+    )

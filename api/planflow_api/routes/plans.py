@@ -1,0 +1,110 @@
+"""Plans: what a unit's plan is, and the acts that move it."""
+
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+from pydantic import WithJsonSchema
+from starlette.responses import Response
+
+from planflow.errors import Refusal
+from planflow.services import plans
+from planflow.services.people import Reader
+from planflow.services.site import Site
+from planflow.services.views import EventView, Page, PlanView
+from planflow_api.bodies import body
+from planflow_api.dependencies import PlanCalling, Visiting, moment, whole
+from planflow_api.routes.acts import ACTS, Act
+from planflow_api.routes.units import Cursor, Limit, Parent
+from planflow_api.schemas import READ, WRITE_PLAN, refusals
+
+router = APIRouter(prefix="/cycles/{cycle}/plans", tags=["plans"])
+
+State = Annotated[str | None, Query(description="A state, as in `up1.submitted`")]
+AsOf = Annotated[
+    str | None,
+    Query(description="As it stood at this time, with zone"),
+    WithJsonSchema({"type": "string", "format": "date-time"}),
+]
+_ETAG: dict[str, Any] = {
+    "headers": {"ETag": {"description": "The version to act on", "schema": {"type": "string"}}}
+}
+
+
+@router.get("", response_model=Page[PlanView], responses=refusals(READ))
+async def list_plans(
+    visit: Visiting,
+    cycle: str,
+    parent: Parent = None,
+    state: State = None,
+    cursor: Cursor = None,
+    limit: Limit = None,
+) -> Response:
+    """A page of the plans in the reader's scope."""
+    return await visit.answer(
+        lambda site, reader: plans.list_plans(
+            site, reader, cycle, parent, state, cursor, whole("limit", limit)
+        )
+    )
+
+
+@router.get("/{unit}", response_model=PlanView, responses={200: _ETAG, **refusals(READ)})
+async def get_plan(visit: Visiting, cycle: str, unit: str, as_of: AsOf = None) -> Response:
+    """A unit's plan, with what its reader may do now and, for the rest, why not."""
+
+    def look(site: Site, reader: Reader) -> PlanView:
+        if as_of is None:
+            return plans.get_plan(site, reader, cycle, unit)
+        try:
+            at = moment("as_of", as_of)
+        except Refusal:
+            plans.get_plan(site, reader, cycle, unit)  # 404 comes before 422
+            raise
+        return plans.get_plan(site, reader, cycle, unit, at)
+
+    return await visit.answer(look)
+
+
+@router.get("/{unit}/history", response_model=Page[EventView], responses=refusals(READ))
+async def history(
+    visit: Visiting, cycle: str, unit: str, cursor: Cursor = None, limit: Limit = None
+) -> Response:
+    """A page of what happened to a plan, oldest first."""
+
+    def look(site: Site, reader: Reader) -> Page[EventView]:
+        after = whole("cursor", cursor)
+        start = None if after is None else str(after)
+        return plans.history(site, reader, cycle, unit, start, whole("limit", limit))
+
+    return await visit.answer(look)
+
+
+def _endpoint(act: Act) -> Callable[..., Awaitable[Response]]:
+    async def on_plan(visit: Visiting, call: PlanCalling, cycle: str, unit: str) -> Response:
+        return await visit.answer(
+            lambda site, reader: plans.act(site, reader, call, cycle, unit, act.name), act.status
+        )
+
+    async def on_commitment(
+        visit: Visiting, call: PlanCalling, cycle: str, unit: str, commitment: str
+    ) -> Response:
+        return await visit.answer(
+            lambda site, reader: plans.act(site, reader, call, cycle, unit, act.name, commitment),
+            act.status,
+        )
+
+    return on_commitment if act.on_commitment else on_plan
+
+
+for _act in ACTS:
+    router.add_api_route(
+        _act.path,
+        _endpoint(_act),
+        methods=[_act.method],
+        name=_act.name,
+        status_code=_act.status,
+        description=_act.meaning,
+        response_model=PlanView,
+        responses={_act.status: _ETAG, **refusals(WRITE_PLAN)},
+        openapi_extra=body(_act.command, _act.example, _act.summary),
+    )

@@ -1,0 +1,38 @@
+"""The tree of units."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from pydantic import WithJsonSchema
+from starlette.responses import Response
+
+from planflow.services import units
+from planflow.services.views import Page, UnitView
+from planflow_api.dependencies import Visiting, whole
+from planflow_api.schemas import READ, refusals
+
+router = APIRouter(prefix="/units", tags=["units"])
+
+Parent = Annotated[str | None, Query(description="The code of a unit: its children alone")]
+Cursor = Annotated[str | None, Query(description="`next` of the page before")]
+Limit = Annotated[
+    str | None,
+    Query(description="At most so many a page"),
+    WithJsonSchema({"type": "integer", "minimum": 1}),
+]
+
+
+@router.get("", response_model=Page[UnitView], responses=refusals(READ))
+async def list_units(
+    visit: Visiting, parent: Parent = None, cursor: Cursor = None, limit: Limit = None
+) -> Response:
+    """A page of the units in the reader's scope."""
+    return await visit.answer(
+        lambda site, reader: units.list_units(site, reader, parent, cursor, whole("limit", limit))
+    )
+
+
+@router.get("/{code}", response_model=UnitView, responses=refusals(READ))
+async def get_unit(visit: Visiting, code: str) -> Response:
+    """One unit."""
+    return await visit.answer(lambda site, reader: units.get_unit(site, reader, code))
