@@ -1,0 +1,249 @@
+"""A small client of the HTTP service, for the demo, the command line and people's own programs."""
+
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Self, TypedDict, Unpack
+from urllib.parse import quote
+
+import httpx
+
+Answer = dict[str, Any]
+Body = Mapping[str, Any] | None
+
+_BASE = "/api/v1"
+_ATTEMPTS = 4
+_LONGEST_PAUSE = 10.0
+_TRANSIENT = (httpx.NetworkError, httpx.TimeoutException, httpx.RemoteProtocolError)
+_HERE = dict.fromkeys(("all://localhost", "all://127.0.0.1", "all://[::1]"))
+
+
+class ProblemError(Exception):
+    """A refusal of the service: status, stable code, the whole problem; `str` is its sentence."""
+
+    def __init__(self, status: int, code: str, problem: Answer) -> None:
+        self.status = status
+        self.code = code
+        self.problem = problem
+        super().__init__(str(problem.get("detail") or code))
+
+
+class How(TypedDict, total=False):
+    """How an act is sent: the version it is about, and its idempotency key."""
+
+    version: int
+    key: str
+
+
+class _Connection:
+    """Requests, sent again with the same key while the service is busy or out of reach."""
+
+    def __init__(
+        self,
+        base_url: str,
+        token: str | None = None,
+        *,
+        username: str | None = None,
+        password: str | None = None,
+        lang: str = "zh",
+        timeout: float = 30.0,
+        pause: Callable[[float], None] = time.sleep,
+    ) -> None:
+        headers = {"Accept-Language": lang}
+        # A proxy of the environment cannot know this machine's own addresses.
+        self._http = httpx.Client(base_url=base_url, headers=headers, timeout=timeout, mounts=_HERE)
+        self._token = token
+        self._account = {"username": username, "password": password} if username else None
+        self._pause = pause
+        self._versions: dict[tuple[str, str], int] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def token(self) -> str | None:
+        """The bearer token; signs in where there is none yet."""
+        if self._token is None and self._account is not None:
+            answer = self._ask("POST", f"{_BASE}/auth/token", {}, data=self._account)
+            self._token = str(answer["access_token"])
+        return self._token
+
+    def _get(self, *path: str, **query: str | None) -> Answer:
+        asked = {name: value for name, value in query.items() if value is not None}
+        return self._ask("GET", _url(path), self._signed(), params=asked)
+
+    def _pages(self, *path: str, **query: str | None) -> Iterator[Answer]:
+        page: Answer = {"next": query.pop("cursor", None)}
+        while True:
+            page = self._get(*path, **query, cursor=page["next"])
+            yield from page["items"]
+            if page["next"] is None:
+                return
+
+    def _send(self, method: str, *path: str, body: Body, **how: Unpack[How]) -> Answer:
+        headers = self._signed() | {"Idempotency-Key": how.get("key") or str(uuid.uuid4())}
+        if "version" in how:
+            headers["If-Match"] = f'"{how["version"]}"'
+        return self._ask(method, _url(path), headers, json=dict(body or {}))
+
+    def _signed(self) -> dict[str, str]:
+        token = self.token()
+        return {"Authorization": f"Bearer {token}"} if token else {}
+
+    def _ask(self, method: str, url: str, headers: dict[str, str], **content: Any) -> Answer:
+        for attempt in range(1, _ATTEMPTS):
+            try:
+                answer = self._http.request(method, url, headers=headers, **content)
+                pause = _asked_to_wait(answer)
+            except _TRANSIENT:
+                pause = 0.1 * 4**attempt
+            if pause is None:
+                return _read(answer)
+            self._pause(pause)
+        # The last attempt: what comes of it is the caller's to see.
+        return _read(self._http.request(method, url, headers=headers, **content))
+
+
+def _url(path: tuple[str, ...]) -> str:
+    return "/".join((_BASE, *(quote(part, safe="") for part in path)))
+
+
+def _asked_to_wait(answer: httpx.Response) -> float | None:
+    asked = answer.headers.get("Retry-After", "")
+    return min(float(asked), _LONGEST_PAUSE) if asked.isdigit() else None
+
+
+def _read(answer: httpx.Response) -> Answer:
+    if answer.is_success:
+        read: Answer = answer.json()
+        return read
+    problem: Answer = {}
+    if "json" in answer.headers.get("Content-Type", ""):
+        problem = answer.json()
+    raise ProblemError(answer.status_code, problem.get("code", "no_problem"), problem)
+
+
+class _Tree(_Connection):
+    """The units, the protocols, the cycles."""
+
+    def units(self, parent: str | None = None) -> Iterator[Answer]:
+        """The units in sight, or the children of one of them."""
+        return self._pages("units", parent=parent)
+
+    def unit(self, code: str) -> Answer:
+        """One unit."""
+        return self._get("units", code)
+
+    def protocols(self) -> Iterator[Answer]:
+        """The protocols a cycle may be opened with."""
+        return self._pages("protocols")
+
+    def protocol(self, name: str) -> Answer:
+        """A protocol: its definition and its state diagram."""
+        return self._get("protocols", name)
+
+    def create_cycle(self, body: Body) -> Answer:
+        """Open a cycle."""
+        return self._send("POST", "cycles", body=body)
+
+    def cycle(self, cycle: str) -> Answer:
+        """A cycle and the standing of its rounds."""
+        return self._get("cycles", cycle)
+
+    def open_round(self, cycle: str, name: str, body: Body = None) -> Answer:
+        """Open a round."""
+        return self._send("POST", "cycles", cycle, "rounds", name, "open", body=body)
+
+    def close_round(self, cycle: str, name: str, body: Body = None) -> Answer:
+        """Close a round."""
+        return self._send("POST", "cycles", cycle, "rounds", name, "close", body=body)
+
+
+class _Plans(_Tree):
+    """Plans, and the version of each as it was seen last."""
+
+    def plans(
+        self, cycle: str, *, parent: str | None = None, state: str | None = None
+    ) -> Iterator[Answer]:
+        """The plans in sight."""
+        return self._pages("cycles", cycle, "plans", parent=parent, state=state)
+
+    def plan(self, cycle: str, unit: str, *, as_of: str | None = None) -> Answer:
+        """A plan now, or as it stood at a time."""
+        plan = self._get("cycles", cycle, "plans", unit, as_of=as_of)
+        return plan if as_of else self._seen(plan)
+
+    def history(self, cycle: str, unit: str) -> Iterator[Answer]:
+        """What happened to a plan, oldest first."""
+        return self._pages("cycles", cycle, "plans", unit, "history")
+
+    def act(
+        self, method: str, where: tuple[str, ...], body: Body = None, **how: Unpack[How]
+    ) -> Answer:
+        """Act on the plan of a cycle and a unit; the last segments of `where` name the act."""
+        cycle, unit, *_ = where
+        if "version" not in how:
+            seen = self._versions.get((cycle, unit))
+            how["version"] = self.plan(cycle, unit)["version"] if seen is None else seen
+        cycles = ("cycles", cycle, "plans", *where[1:])
+        return self._seen(self._send(method, *cycles, body=body, **how))
+
+    def _seen(self, plan: Answer) -> Answer:
+        self._versions[plan["cycle"], plan["unit"]] = plan["version"]
+        return plan
+
+
+@dataclass(frozen=True, slots=True)
+class _Act:
+    """An act as a method of the client; those on a commitment name it."""
+
+    name: str
+    method: str = "POST"
+    plans: _Plans | None = None
+
+    def __get__(self, plans: _Plans, _: type | None = None) -> "_Act":
+        return replace(self, plans=plans)
+
+    def __call__(
+        self,
+        cycle: str,
+        unit: str,
+        body: Body = None,
+        *,
+        commitment: str | None = None,
+        **how: Unpack[How],
+    ) -> Answer:
+        """Do it: the body as the contract has it, on the version given or seen last."""
+        if self.plans is None:
+            raise TypeError("an act needs a client")
+        below = ("commitments", commitment) if commitment else ()
+        return self.plans.act(self.method, (cycle, unit, *below, self.name), body, **how)
+
+
+class Client(_Plans):
+    """One person's way to a planflow service, by a name and a password or by a token.
+
+    An act names the version of the plan that was seen last, or the one given; a plan that has moved
+    on since refuses it with `stale_version`: look at it again. Every act carries a key of its own,
+    so that one sent again happens once.
+    """
+
+    draft = _Act("draft", "PUT")
+    submit = _Act("submit")
+    withdraw = _Act("withdraw")
+    accept = _Act("accept")
+    return_ = _Act("return")
+    issue = _Act("issue")
+    acknowledge = _Act("acknowledge")
+    promise = _Act("commitments")
+    distribute = _Act("distribute")
+    fulfil = _Act("fulfil")
+    waive = _Act("waive")
+    headline = _Act("headline", "PUT")
