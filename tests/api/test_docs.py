@@ -1,0 +1,52 @@
+"""The documentation page needs nothing but this service."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import urlsplit
+
+from starlette.testclient import TestClient
+
+from planflow.config import Settings
+from planflow_api.app import create_app
+from tests.api.conftest import World
+
+_ADDRESS = re.compile(r"""(?:src|href)=["']([^"']+)["']|url:\s*["']([^"']+)["']""")
+
+
+def addresses(page: str) -> list[str]:
+    return [first or second for first, second in _ADDRESS.findall(page)]
+
+
+def test_the_page_names_no_other_host(world: World) -> None:
+    page = world.http.get("/docs")
+    assert page.status_code == 200
+    assert not re.search(r"https?://|//[a-z]", page.text)
+    assert "validatorUrl" in page.text
+    assert page.headers["Content-Security-Policy"].startswith("default-src 'self'")
+
+
+def test_everything_the_page_names_is_served_here(world: World) -> None:
+    found = addresses(world.http.get("/docs").text)
+    assert {urlsplit(address).path.rpartition(".")[2] for address in found} == {
+        "js",
+        "css",
+        "png",
+        "json",
+    }
+    for address in found:
+        answer = world.http.get(address)
+        assert answer.status_code == 200
+        assert answer.content
+
+
+def test_the_page_works_behind_a_prefix(place: Settings) -> None:
+    # Its site stays closed: the page needs none.
+    http = TestClient(create_app(place), root_path="/planning")
+    found = addresses(http.get("/planning/docs").text)
+    assert found
+    assert all(address.startswith("/planning/") for address in found)
+
+
+def test_the_framework_adds_no_page_of_its_own(world: World) -> None:
+    assert world.http.get("/redoc").status_code == 404

@@ -1,0 +1,164 @@
+"""The OpenAPI document is whole: references, bodies with examples, errors, who must sign in."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from planflow.domain.parsing import parse
+from planflow_api import bodies
+from planflow_api.app import create_app
+from planflow_api.routes.acts import ACTS
+from planflow_api.schemas import Problem
+from tests.api.conftest import settings
+
+Operation = dict[str, Any]
+UNSAFE = {"post", "put", "patch", "delete"}
+PLAN = "/api/v1/cycles/{cycle}/plans/{unit}"
+
+
+@pytest.fixture(scope="module")
+def document(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    return create_app(settings(tmp_path_factory.mktemp("none"))).openapi()
+
+
+def operations(document: dict[str, Any]) -> Iterator[tuple[str, str, Operation]]:
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            yield path, method, operation
+
+
+def references(part: Any) -> Iterator[str]:
+    if isinstance(part, dict):
+        if isinstance(part.get("$ref"), str):
+            yield part["$ref"]
+        for below in part.values():
+            yield from references(below)
+    elif isinstance(part, list):
+        for below in part:
+            yield from references(below)
+
+
+def resolve(document: dict[str, Any], reference: str) -> Any:
+    assert reference.startswith("#/")
+    found: Any = document
+    for step in reference[2:].split("/"):
+        found = found[step]
+    return found
+
+
+def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None:
+    found = set(references(document))
+    assert "#/components/schemas/Problem" in found
+    for reference in found:
+        assert resolve(document, reference)
+
+
+def test_every_model_is_used(document: dict[str, Any]) -> None:
+    named = {reference.rpartition("/")[2] for reference in references(document)}
+    assert named == set(document["components"]["schemas"])
+
+
+def test_the_calls_of_the_contract_are_there(document: dict[str, Any]) -> None:
+    found = {(method.upper(), path) for path, method, _ in operations(document)}
+    acts = {(act.method, f"{PLAN}{act.path.removeprefix('/{unit}')}") for act in ACTS}
+    assert len(acts) == 12
+    assert found == acts | {
+        ("POST", "/api/v1/auth/token"),
+        ("GET", "/api/v1/units"),
+        ("GET", "/api/v1/units/{code}"),
+        ("GET", "/api/v1/protocols"),
+        ("GET", "/api/v1/protocols/{name}"),
+        ("POST", "/api/v1/cycles"),
+        ("GET", "/api/v1/cycles/{cycle}"),
+        ("POST", "/api/v1/cycles/{cycle}/rounds/{round}/open"),
+        ("POST", "/api/v1/cycles/{cycle}/rounds/{round}/close"),
+        ("GET", "/api/v1/cycles/{cycle}/plans"),
+        ("GET", PLAN),
+        ("GET", f"{PLAN}/history"),
+        ("GET", "/healthz"),
+        ("GET", "/readyz"),
+    }
+
+
+def test_operations_have_names_of_their_own(document: dict[str, Any]) -> None:
+    names = [operation["operationId"] for _, _, operation in operations(document)]
+    assert len(set(names)) == len(names)
+
+
+def test_every_operation_declares_its_errors(document: dict[str, Any]) -> None:
+    for path, method, operation in operations(document):
+        declared = set(operation["responses"])
+        expected = {"500"}
+        if path.startswith("/api/v1"):
+            expected |= {"401", "422", "503"}
+        if method in UNSAFE:
+            expected |= {"413"}
+        if method in UNSAFE and path != "/api/v1/auth/token":
+            expected |= {"403", "404", "409"}
+        if method in UNSAFE and path.startswith(PLAN):
+            expected |= {"412", "428"}
+        assert expected <= declared, (method, path)
+
+
+def test_every_error_is_a_problem_with_an_example(document: dict[str, Any]) -> None:
+    for path, method, operation in operations(document):
+        for status, response in operation["responses"].items():
+            if not status.startswith("2"):
+                [(kind, content)] = response["content"].items()
+                assert kind == "application/problem+json", (method, path)
+                assert content["schema"] == {"$ref": "#/components/schemas/Problem"}
+                example = Problem.model_validate(content["example"])
+                assert example.status == int(status)
+                assert f"`{example.code}`" in response["description"]
+
+
+def test_every_success_has_a_model(document: dict[str, Any]) -> None:
+    for path, _, operation in operations(document):
+        [success] = [status for status in operation["responses"] if status.startswith("2")]
+        schema = operation["responses"][success]["content"]["application/json"]["schema"]
+        assert "$ref" in schema, path
+
+
+def test_every_unsafe_operation_has_a_body_with_a_true_example(document: dict[str, Any]) -> None:
+    models = {model.__name__: model for model in bodies.MODELS}
+    for path, method, operation in operations(document):
+        if method not in UNSAFE or path == "/api/v1/auth/token":
+            assert ("requestBody" in operation) == (method in UNSAFE)
+            continue
+        content = operation["requestBody"]["content"]["application/json"]
+        model = models[content["schema"]["$ref"].rpartition("/")[2]]
+        for example in content["examples"].values():
+            value = parse(model, json.dumps(example["value"]).encode())
+            assert (
+                value.model_dump(exclude_unset=True, by_alias=True, mode="json") == example["value"]
+            )
+
+
+def test_everything_but_signing_in_and_health_needs_a_token(document: dict[str, Any]) -> None:
+    free = {
+        path for path, _, operation in operations(document) if not operation.get("security", [])
+    }
+    assert free == {"/api/v1/auth/token", "/healthz", "/readyz"}
+
+
+def test_acts_on_a_plan_declare_their_headers(document: dict[str, Any]) -> None:
+    for path, method, operation in operations(document):
+        named = {part["name"] for part in operation.get("parameters", []) if part["in"] == "header"}
+        if method in UNSAFE and path.startswith(PLAN):
+            assert named == {"If-Match", "Idempotency-Key"}
+        elif method in UNSAFE and path != "/api/v1/auth/token":
+            assert named == {"Idempotency-Key"}
+        else:
+            assert named == set()
+
+
+def test_limits_and_times_are_typed_though_they_are_read_late(document: dict[str, Any]) -> None:
+    plan = {part["name"]: part["schema"] for part in document["paths"][PLAN]["get"]["parameters"]}
+    assert "date-time" in str(plan["as_of"])
+    page = document["paths"]["/api/v1/cycles/{cycle}/plans"]["get"]["parameters"]
+    limit = next(part["schema"] for part in page if part["name"] == "limit")
+    assert "integer" in str(limit)
