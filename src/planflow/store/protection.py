@@ -35,9 +35,12 @@ def allow(connection: Connection, role: str) -> None:
 
 
 def _keys(name: str) -> list[tuple[str, ...]]:
-    """Column sets that are unique in a table: REPLACE would delete the row that holds them."""
+    """Column sets that are unique in a table: REPLACE would delete the row that holds them.
+
+    SQLite's own number of a row is one of them, and an insert may name it.
+    """
     found = METADATA.tables[name]
-    keys = [tuple(column.name for column in found.primary_key.columns)]
+    keys = [("rowid",), tuple(column.name for column in found.primary_key.columns)]
     for constraint in found.constraints:
         columns = tuple(column.name for column in getattr(constraint, "columns", ()))
         if type(constraint).__name__ == "UniqueConstraint":
@@ -54,7 +57,8 @@ def _protect_sqlite(connection: Connection, names: set[str]) -> None:
             # Only an erasure passes: salt and value become null together, all else stays.
             changed = (
                 "NOT (NEW.salt IS NULL AND NEW.value IS NULL AND NEW.event_id IS OLD.event_id"
-                " AND NEW.part IS OLD.part AND NEW.number IS OLD.number AND NEW.digest IS OLD.digest)"
+                " AND NEW.part IS OLD.part AND NEW.number IS OLD.number AND NEW.digest IS OLD.digest"
+                " AND NEW.rowid IS OLD.rowid)"
             )
         # REPLACE fires delete triggers only with recursive_triggers, which another program may leave
         # off: so a row that would be replaced is refused before it is inserted.
