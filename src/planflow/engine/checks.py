@@ -19,6 +19,17 @@ def applies(protocol: Protocol, indicator: Indicator, unit: UnitNode) -> bool:
     return indicator.applies_to is None or indicator.applies_to in unit.attributes
 
 
+def carried(protocol: Protocol, units: Iterable[UnitNode]) -> frozenset[str]:
+    """Indicators that some of these units may have by their level: only those can be added up."""
+    order = protocol.level_order
+    highest = min((order[unit.level] for unit in units), default=len(order))
+    return frozenset(
+        one.name
+        for one in protocol.indicators
+        if one.entry_level is None or highest <= order[one.entry_level]
+    )
+
+
 def figures(
     protocol: Protocol, unit: UnitNode, given: Mapping[str, int], where: str
 ) -> Iterator[Finding]:

@@ -137,8 +137,11 @@ def _total(scene: Scene, command: Issue) -> dict[str, int]:
 def _split_faults(scene: Scene, command: Issue, total: Mapping[str, int]) -> Iterator[Finding]:
     """Issued = children + reserve; markup is what the parts exceed it by, where allowed (N5)."""
     parts = exact.total([*(one.figures for one in command.allocations), command.reserve])
+    # What no child can have, because it is entered at this level, stays here whole.
+    passed = checks.carried(scene.negotiation.protocol, (one.unit for one in scene.children))
+    expected = {name: value for name, value in total.items() if name in passed}
     allowed = scene.negotiation.protocol.markup == "allow" and bool(command.reason)
-    for off in exact.differences(total, parts):
+    for off in exact.differences(expected, parts):
         if off.difference > 0 and allowed and not command.reserve.get(off.indicator):
             continue
         fields = {"expected": off.expected, "got": off.got, "difference": off.difference}

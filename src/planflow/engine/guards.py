@@ -218,8 +218,7 @@ def sum_findings(scene: Scene, figures: Mapping[str, int]) -> Iterator[Finding]:
     """Differences between a unit's figures and its children's sum with its reconciling items."""
     items = cast("list[dict[str, object]]", (scene.own.draft or {}).get("reconciling", []))
     signed = [{str(item["indicator"]): cast("int", item["amount"])} for item in items]
-    expected = exact.total([numbers.sum_of_children(scene, scene.round), *signed])
-    for off in exact.differences(expected, figures):
+    for off in numbers.off_sums(scene, scene.round, signed, figures):
         yield Finding("sums_exact", _fields(off))
 
 

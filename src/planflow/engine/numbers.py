@@ -4,10 +4,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from planflow.domain.figures import FUNDED, TASK
+from planflow.engine import checks
 from planflow.engine.scene import Scene, Seat
 from planflow.engine.state import CycleState, PlanState, Promise, Record
 from planflow.protocol.models import Protocol, Round
 from planflow.quota import exact
+from planflow.quota.exact import Amounts, Difference
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,18 @@ def sum_of_children(scene: Scene, round_name: str) -> dict[str, int]:
     """What the children's numbers in force add up to, reserve still held included (N4, N11)."""
     protocol = scene.negotiation.protocol
     return expected_of(protocol, scene.own.plan, scene.children, round_name)
+
+
+def off_sums(
+    scene: Scene, round_name: str, items: Iterable[Amounts], figures: Amounts
+) -> list[Difference]:
+    """Where figures are not the children's sum with the unit's own items (N4, N11).
+
+    What no child can have, because it is entered at this level, is no sum and is left out.
+    """
+    expected = exact.total([sum_of_children(scene, round_name), *items])
+    summed = checks.carried(scene.negotiation.protocol, (one.unit for one in scene.children))
+    return [off for off in exact.differences(expected, figures) if off.indicator in summed]
 
 
 def expected_of(

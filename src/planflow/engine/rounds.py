@@ -14,7 +14,6 @@ from planflow.engine.machine import Negotiation
 from planflow.engine.scene import Scene
 from planflow.engine.state import CycleState
 from planflow.errors import Finding, Refusal, guard_failed, invalid
-from planflow.quota import exact
 
 NAMED_AT_MOST = 20
 
@@ -130,8 +129,7 @@ def _mismatches(survey: Survey, name: str) -> Iterator[Finding]:
             continue
         own = numbers.in_force(scene.negotiation.protocol, scene.own.plan, name)
         items = [{i.indicator: i.amount} for i in scene.own.plan.record(name).reconciling]
-        expected = exact.total([numbers.sum_of_children(scene, name), *items])
-        for off in exact.differences(expected, own):
+        for off in numbers.off_sums(scene, name, items, own):
             fields = {"expected": off.expected, "got": off.got, "difference": off.difference}
             params = {"unit": scene.own.unit.code, "indicator": off.indicator, **fields}
             yield Finding("sums_exact", params)

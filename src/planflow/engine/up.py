@@ -131,8 +131,11 @@ def _unexplained_changes(
     known = ", ".join(protocol.reason_names("adjust"))
     codes = checks.coded(protocol, given, "adjust")
     # A level above only adds up what its children explained.
-    if not scene.children:
-        yield from checks.unexplained((each.indicator for each in off), codes, known, "reasons")
+    summed = checks.carried(protocol, (child.unit for child in scene.children))
+    entered = (
+        each.indicator for each in off if not scene.children or each.indicator not in summed
+    )
+    yield from checks.unexplained(entered, codes, known, "reasons")
 
 
 def _item(item: ReconcilingItem) -> dict[str, Any]:
