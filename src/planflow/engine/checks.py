@@ -129,6 +129,13 @@ def texts(given: Reasons, codes: Mapping[str, str]) -> dict[str, str]:
     return found
 
 
+def said(given: Reasons, name: str) -> bool:
+    """Whether a reason is given for an indicator: a code, or words."""
+    reason = given.get(name, "")
+    spoken = [reason.reason_code, reason.text] if isinstance(reason, Reason) else [reason]
+    return any(one and one.strip() for one in spoken)
+
+
 def unexplained(
     changed: Iterable[str], codes: Mapping[str, str], known: str, where: str
 ) -> Iterator[Finding]:

@@ -9,7 +9,6 @@ from planflow.domain.events import Draft, Many
 from planflow.engine import checks, numbers
 from planflow.engine.guards import require
 from planflow.engine.hand import Hand
-from planflow.engine.machine import stage
 from planflow.engine.scene import Scene, Seat
 from planflow.errors import Finding, guard_failed, invalid
 from planflow.quota import exact
@@ -100,9 +99,10 @@ def _naming_faults(scene: Scene, command: Issue) -> Iterator[Finding]:
     for code, name in known.items():
         if code not in named:
             yield Finding("missing_child", {"unit": code, "name": name}, "allocations")
-    superseding = stage(scene.state(scene.own)) == "distributed"
+    # Also where the unit was issued anew since and signed for it: its own split is replaced.
+    superseding = scene.own.plan.record(scene.round).split is not None
     for field, given in (("reason", command.reason), ("document_no", command.document_no)):
-        if superseding and not given:
+        if superseding and not given.strip():
             yield Finding("superseding", {"field": field}, field)
 
 
@@ -120,7 +120,7 @@ def _figure_faults(scene: Scene, command: Issue, by_code: Mapping[str, Seat]) ->
             continue
         asked = numbers.in_force(protocol, child.plan, against)
         for name, value in one.figures.items():
-            if name in asked and asked[name] != value and name not in one.reasons:
+            if name in asked and asked[name] != value and not checks.said(one.reasons, name):
                 params = {"indicator": name, "unit": one.unit, "known": known}
                 yield Finding("missing_reason", params, f"{where}.reasons.{name}")
 
