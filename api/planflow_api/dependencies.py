@@ -118,7 +118,7 @@ def whole(name: str, text: str | None) -> int | None:
     if not (text.isascii() and text.isdigit()):
         raise invalid(Finding("not_whole", {"field": name}, name))
     if len(text) > 9 or int(text) < 1:
-        raise invalid(Finding("out_of_range", {"field": name}, name))
+        raise invalid(Finding("out_of_range", {"field": name, "ge": 1}, name))
     return int(text)
 
 
@@ -126,11 +126,11 @@ def moment(name: str, text: str) -> dt.datetime:
     """A time with its zone; the plus sign of a zone arrives as a space where it was not quoted."""
     try:
         read = dt.datetime.fromisoformat(text.replace(" ", "+"))
-    except ValueError:
-        read = None
-    if read is None or read.tzinfo is None:
-        raise invalid(Finding("wrong_shape", {"field": name}, name))
-    return read
+        if read.tzinfo is not None:
+            return read.astimezone(dt.UTC)
+    except (ValueError, OverflowError):  # no time, or one that is none in our zone
+        pass
+    raise invalid(Finding("wrong_shape", {"field": name}, name))
 
 
 Visiting = Annotated[Visit, Depends(visit)]

@@ -4,7 +4,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Self, TypedDict, Unpack
+from typing import Any, Self
 from urllib.parse import quote
 
 import httpx
@@ -27,13 +27,6 @@ class ProblemError(Exception):
         self.code = code
         self.problem = problem
         super().__init__(str(problem.get("detail") or code))
-
-
-class How(TypedDict, total=False):
-    """How an act is sent: the version it is about, and its idempotency key."""
-
-    version: int
-    key: str
 
 
 class _Connection:
@@ -87,10 +80,17 @@ class _Connection:
             if page["next"] is None:
                 return
 
-    def _send(self, method: str, *path: str, body: Body, **how: Unpack[How]) -> Answer:
-        headers = self._signed() | {"Idempotency-Key": how.get("key") or str(uuid.uuid4())}
-        if "version" in how:
-            headers["If-Match"] = f'"{how["version"]}"'
+    def _send(
+        self,
+        method: str,
+        *path: str,
+        body: Body,
+        version: int | None = None,
+        key: str | None = None,
+    ) -> Answer:
+        headers = self._signed() | {"Idempotency-Key": key or str(uuid.uuid4())}
+        if version is not None:
+            headers["If-Match"] = f'"{version}"'
         return self._ask(method, _url(path), headers, json=dict(body or {}))
 
     def _signed(self) -> dict[str, str]:
@@ -130,8 +130,57 @@ def _read(answer: httpx.Response) -> Answer:
     raise ProblemError(answer.status_code, problem.get("code", "no_problem"), problem)
 
 
-class _Tree(_Connection):
-    """The units, the protocols, the cycles."""
+@dataclass(frozen=True, slots=True)
+class _Act:
+    """An act as a method of the client; those on a commitment name it."""
+
+    name: str
+    method: str = "POST"
+    client: "Client | None" = None
+
+    def __get__(self, client: "Client", _: type | None = None) -> "_Act":
+        return replace(self, client=client)
+
+    def __call__(
+        self,
+        cycle: str,
+        unit: str,
+        body: Body = None,
+        *,
+        version: int | None = None,
+        key: str | None = None,
+        commitment: str | None = None,
+    ) -> Answer:
+        """Do it: the body as the contract has it, on the version given or seen last."""
+        if self.client is None:
+            raise TypeError("an act needs a client")
+        below = ("commitments", commitment) if commitment else ()
+        path = ("cycles", cycle, "plans", unit, *below, self.name)
+        on = self.client.version(cycle, unit) if version is None else version
+        plan = self.client._send(self.method, *path, body=body, version=on, key=key)
+        return self.client.seen(plan)
+
+
+class Client(_Connection):
+    """One person's way to a planflow service, by a name and a password or by a token.
+
+    An act names the version of the plan that was seen last, or the one given; a plan that has moved
+    on since refuses it with `stale_version`: look at it again. Every act carries a key of its own,
+    so that one sent again happens once.
+    """
+
+    draft = _Act("draft", "PUT")
+    submit = _Act("submit")
+    withdraw = _Act("withdraw")
+    accept = _Act("accept")
+    return_ = _Act("return")
+    issue = _Act("issue")
+    acknowledge = _Act("acknowledge")
+    promise = _Act("commitments")
+    distribute = _Act("distribute")
+    fulfil = _Act("fulfil")
+    waive = _Act("waive")
+    headline = _Act("headline", "PUT")
 
     def units(self, parent: str | None = None) -> Iterator[Answer]:
         """The units in sight, or the children of one of them."""
@@ -165,10 +214,6 @@ class _Tree(_Connection):
         """Close a round."""
         return self._send("POST", "cycles", cycle, "rounds", name, "close", body=body)
 
-
-class _Plans(_Tree):
-    """Plans, and the version of each as it was seen last."""
-
     def plans(
         self, cycle: str, *, parent: str | None = None, state: str | None = None
     ) -> Iterator[Answer]:
@@ -178,72 +223,18 @@ class _Plans(_Tree):
     def plan(self, cycle: str, unit: str, *, as_of: str | None = None) -> Answer:
         """A plan now, or as it stood at a time."""
         plan = self._get("cycles", cycle, "plans", unit, as_of=as_of)
-        return plan if as_of else self._seen(plan)
+        return plan if as_of else self.seen(plan)
 
     def history(self, cycle: str, unit: str) -> Iterator[Answer]:
         """What happened to a plan, oldest first."""
         return self._pages("cycles", cycle, "plans", unit, "history")
 
-    def act(
-        self, method: str, where: tuple[str, ...], body: Body = None, **how: Unpack[How]
-    ) -> Answer:
-        """Act on the plan of a cycle and a unit; the last segments of `where` name the act."""
-        cycle, unit, *_ = where
-        if "version" not in how:
-            seen = self._versions.get((cycle, unit))
-            how["version"] = self.plan(cycle, unit)["version"] if seen is None else seen
-        cycles = ("cycles", cycle, "plans", *where[1:])
-        return self._seen(self._send(method, *cycles, body=body, **how))
+    def version(self, cycle: str, unit: str) -> int:
+        """The version of a plan as it was seen last; looks where it was not."""
+        seen = self._versions.get((cycle, unit))
+        return int(self.plan(cycle, unit)["version"]) if seen is None else seen
 
-    def _seen(self, plan: Answer) -> Answer:
+    def seen(self, plan: Answer) -> Answer:
+        """Remember the version of a plan."""
         self._versions[plan["cycle"], plan["unit"]] = plan["version"]
         return plan
-
-
-@dataclass(frozen=True, slots=True)
-class _Act:
-    """An act as a method of the client; those on a commitment name it."""
-
-    name: str
-    method: str = "POST"
-    plans: _Plans | None = None
-
-    def __get__(self, plans: _Plans, _: type | None = None) -> "_Act":
-        return replace(self, plans=plans)
-
-    def __call__(
-        self,
-        cycle: str,
-        unit: str,
-        body: Body = None,
-        *,
-        commitment: str | None = None,
-        **how: Unpack[How],
-    ) -> Answer:
-        """Do it: the body as the contract has it, on the version given or seen last."""
-        if self.plans is None:
-            raise TypeError("an act needs a client")
-        below = ("commitments", commitment) if commitment else ()
-        return self.plans.act(self.method, (cycle, unit, *below, self.name), body, **how)
-
-
-class Client(_Plans):
-    """One person's way to a planflow service, by a name and a password or by a token.
-
-    An act names the version of the plan that was seen last, or the one given; a plan that has moved
-    on since refuses it with `stale_version`: look at it again. Every act carries a key of its own,
-    so that one sent again happens once.
-    """
-
-    draft = _Act("draft", "PUT")
-    submit = _Act("submit")
-    withdraw = _Act("withdraw")
-    accept = _Act("accept")
-    return_ = _Act("return")
-    issue = _Act("issue")
-    acknowledge = _Act("acknowledge")
-    promise = _Act("commitments")
-    distribute = _Act("distribute")
-    fulfil = _Act("fulfil")
-    waive = _Act("waive")
-    headline = _Act("headline", "PUT")
