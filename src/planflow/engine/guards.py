@@ -9,7 +9,7 @@ from typing import cast
 
 from planflow.engine import numbers
 from planflow.engine.machine import stage
-from planflow.engine.scene import Scene, Seat, takes_part
+from planflow.engine.scene import Scene, Seat
 from planflow.engine.state import Promise
 from planflow.errors import Finding, Refusal, guard_failed
 from planflow.quota import exact
@@ -66,8 +66,7 @@ def answered_issue(scene: Scene, _actor: str) -> Iterator[Finding]:
     answers = scene.negotiation.protocol.rounds_by_name[scene.round].answers
     if answers is None:
         return
-    holder = scene.own if takes_part(scene.negotiation, scene.own.unit, answers) else scene.parent
-    if holder is None or not numbers.in_force(scene.negotiation.protocol, holder.plan, answers):
+    if scene.issued is None or not numbers.reached(scene.issued.plan, answers):
         yield Finding("answered_issue", {"round": scene.round, "answers": answers})
 
 
@@ -176,12 +175,16 @@ def holds_due(scene: Scene, _actor: str) -> Iterator[Finding]:
 
 def untouched(scene: Scene, _actor: str) -> Iterator[Finding]:
     """A base moves only while the unit has not sent figures that rest on it (N11)."""
-    yield from resting(scene, (scene.own, *scene.descendants))
+    due = [one for one in scene.own.plan.promises if whole(one)]
+    found = [list(resting(scene, one.id)) for one in due if scene.cycle.is_open(one.settle_in)]
+    yield from min(found, key=len, default=[])
 
 
-def resting(scene: Scene, seats: tuple[Seat, ...]) -> Iterator[Finding]:
-    """Units whose figures in the open round are on their way up or taken in."""
-    for seat in seats:
+def resting(scene: Scene, promise_id: str) -> Iterator[Finding]:
+    """Holders of a promise or its parts whose figures in the open round are sent or taken in."""
+    for seat in (scene.own, *scene.descendants):
+        if not any(promise_id in (one.id, one.part_of) for one in seat.plan.promises):
+            continue
         state = scene.state(seat)
         if state.startswith(f"{scene.round}.") and stage(state) in ("submitted", "accepted"):
             yield Finding(
@@ -229,11 +232,7 @@ def bound_findings(scene: Scene, seat: Seat, figures: Mapping[str, int]) -> Iter
     if one.bounds is None:
         return
     start = numbers.base(seat.plan, one)
-    place, level = protocol.level_order, seat.unit.level
-    # Where the cycle starts at or below the level that is bounded, its root answers for the bound.
-    here = level == one.bounds.level or (
-        seat.unit.is_root and place[level] > place[one.bounds.level]
-    )
+    here = _answers_for(scene, seat, one.bounds.level)
     for off in exact.differences(start, figures):
         bound = one.bounds.indicators.get(off.indicator)
         if bound is None:
@@ -242,6 +241,13 @@ def bound_findings(scene: Scene, seat: Seat, figures: Mapping[str, int]) -> Iter
             limit = exact.allowance(off.expected, bound.percent, bound.absolute)
             if abs(off.difference) > limit:
                 yield Finding("bounded", {**_fields(off), "limit": limit})
+
+
+def _answers_for(scene: Scene, seat: Seat, level: str) -> bool:
+    """Whether the bound of a level is held here: at the highest unit of a branch not above it."""
+    place = scene.negotiation.protocol.level_order
+    above = scene.parent is not None and place[scene.parent.unit.level] >= place[level]
+    return place[seat.unit.level] >= place[level] and not above
 
 
 def _fields(off: exact.Difference) -> dict[str, object]:

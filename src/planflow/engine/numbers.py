@@ -40,19 +40,30 @@ def in_force(protocol: Protocol, plan: PlanState, round_name: str) -> dict[str, 
     record = plan.record(round_name)
     one = protocol.rounds_by_name[round_name]
     if one.kind == "down":
-        return dict(record.split.total if record.split and not record.issued else record.issued)
+        return _task(record)
     offered = {**record.reported.get(TASK, {}), **record.settled}
     return {**base(plan, one), **offered} if one.kind == "adjust" else offered
 
 
 def base(plan: PlanState, adjust: Round) -> dict[str, int]:
     """Last binding figure, with fulfilled commitments written over it (N11)."""
-    record = plan.record(adjust.base or "")
-    figures = dict(record.split.total if record.split and not record.issued else record.issued)
+    figures = _task(plan.record(adjust.base or ""))
     for promise in plan.promises:
         if promise.status == "fulfilled" and promise.settle_in == adjust.name:
             figures[promise.indicator] = promise.to
     return figures
+
+
+def reached(plan: PlanState, round_name: str) -> bool:
+    """Whether a down round reached the unit: it was issued figures, if only none, or begins them."""
+    record = plan.record(round_name)
+    return bool(record.issued_by) or record.split is not None
+
+
+def _task(record: Record) -> dict[str, int]:
+    # nobody issues to the root: its task is what it split
+    begins = record.split is not None and not record.issued_by
+    return dict(record.split.total if record.split and begins else record.issued)
 
 
 def reserve_held(plan: PlanState, adjust: Round) -> dict[str, int]:
@@ -98,8 +109,8 @@ def expected_of(
 
 def binding(protocol: Protocol, plan: PlanState) -> Round | None:
     """The last round whose binding figures reached this unit."""
-    reached = [one for one in protocol.binding_rounds() if in_force(protocol, plan, one.name)]
-    return reached[-1] if reached else None
+    there = [one for one in protocol.binding_rounds() if reached(plan, one.name)]
+    return there[-1] if there else None
 
 
 def current(protocol: Protocol, cycle: CycleState, plan: PlanState) -> dict[str, int]:
@@ -154,7 +165,7 @@ def numbers(plan: PlanState) -> Iterator[Number]:
         for indicator, value in record.issued.items():
             reason = record.issued_reasons.get(indicator, "")
             yield Number(name, "issued", TASK, indicator, value, reason, record.document_no)
-        if record.split and not record.issued:
+        if record.split and not record.issued_by:
             for indicator, value in record.split.total.items():
                 yield Number(name, "issued", TASK, indicator, value, "", record.split.document_no)
     for promise in plan.promises:

@@ -12,7 +12,7 @@ from planflow.domain.commands import (
 )
 from planflow.domain.events import Draft
 from planflow.engine import checks, numbers
-from planflow.engine.guards import require, whole
+from planflow.engine.guards import require, resting, whole
 from planflow.engine.hand import Hand
 from planflow.engine.scene import Scene, Seat
 from planflow.engine.state import Promise
@@ -80,6 +80,9 @@ def fulfil(scene: Scene, promise_id: str, command: FulfilCommitment, hand: Hand)
     if not scene.cycle.is_open(promise.settle_in):
         raise guard_failed(Finding("holds_due", {"round": promise.settle_in}))
     require(scene, command.action, hand.actor)
+    touched = tuple(resting(scene, promise.id))
+    if touched:
+        raise guard_failed(*touched)
     return list(_close(scene, promise, "commitment_fulfilled", hand, {}))
 
 

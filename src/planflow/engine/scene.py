@@ -27,6 +27,9 @@ class Scene:
     parent: Seat | None
     children: tuple[Seat, ...] = ()
     descendants: tuple[Seat, ...] = field(default=())  # those below who hold parts of its promises
+    issued: Seat | None = (
+        None  # the unit or the nearest above that was issued what the round answers
+    )
 
     @property
     def round(self) -> str:
@@ -41,6 +44,12 @@ class Scene:
 def takes_part(negotiation: Negotiation, unit: UnitNode, round_name: str) -> bool:
     """Whether a unit acts in a round."""
     return not unit.no_task and unit.level in negotiation.protocol.levels_of(round_name)
+
+
+def answered_levels(negotiation: Negotiation, round_name: str) -> frozenset[str]:
+    """Levels that take part in the round that this one answers; empty where it answers none."""
+    one = negotiation.protocol.rounds_by_name.get(round_name)
+    return negotiation.protocol.levels_of(one.answers) if one and one.answers else frozenset()
 
 
 def standing(negotiation: Negotiation, cycle: CycleState, unit: UnitNode, plan: PlanState) -> str:

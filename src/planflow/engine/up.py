@@ -132,9 +132,7 @@ def _unexplained_changes(
     codes = checks.coded(protocol, given, "adjust")
     # A level above only adds up what its children explained.
     summed = checks.carried(protocol, (child.unit for child in scene.children))
-    entered = (
-        each.indicator for each in off if not scene.children or each.indicator not in summed
-    )
+    entered = (each.indicator for each in off if not scene.children or each.indicator not in summed)
     yield from checks.unexplained(entered, codes, known, "reasons")
 
 

@@ -5,7 +5,7 @@ A child's act locks its parent's plan (shared), every act its cycle's row (share
 that holds its own plan exclusively may read its children without locking them.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -15,7 +15,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from planflow.domain.units import UnitNode
 from planflow.engine.machine import Negotiation, compile_protocol
-from planflow.engine.scene import Scene, Seat
+from planflow.engine.scene import Scene, Seat, answered_levels
 from planflow.engine.state import CycleState, PlanState
 from planflow.ledger.chain import START
 from planflow.store import trees
@@ -126,7 +126,7 @@ def stage(
     children = _seats(tx, head, nodes, "update" if action in _ACTS_ON_CHILDREN else "none", heads)
     parts: dict[str, Seat] = {}
     if own.plan.promises:
-        holders = holders_of_parts(database, tx, cycle, own)
+        holders = holders_of_parts(database, tx, cycle, [own])[unit.code]
         parts = _seats(tx, head, holders, "update" if action in _ACTS_ON_PARTS else "none", heads)
     scene = Scene(
         head.negotiation,
@@ -135,8 +135,26 @@ def stage(
         upper[parent.code] if parent else None,
         tuple(children.values()),
         tuple(parts.values()),
+        _issued(database, tx, head, own),
     )
     return Stage(scene, head, heads)
+
+
+def _issued(database: Database, tx: Tx, head: CycleHead, own: Seat) -> Seat | None:
+    """Who was issued what the open round answers: a round long closed, so nothing is locked."""
+    holder = _holder_of_issue(database, tx, head, own.unit)
+    if holder is None or holder.code == own.unit.code:
+        return own if holder else None
+    return _seats(tx, head, [holder], "none", {})[holder.code]
+
+
+def _holder_of_issue(
+    database: Database, tx: Tx, head: CycleHead, unit: UnitNode
+) -> UnitNode | None:
+    levels = answered_levels(head.negotiation, head.state.open_round)
+    if not levels or unit.level in levels:
+        return unit if levels else None
+    return trees.above(database, tx, head.state.id, unit, levels)
 
 
 def stages(database: Database, tx: Tx, head: CycleHead, units: Sequence[UnitNode]) -> list[Stage]:
@@ -145,45 +163,65 @@ def stages(database: Database, tx: Tx, head: CycleHead, units: Sequence[UnitNode
     heads: dict[str, PlanHead] = {}
     trees.nodes(database, tx, cycle, [code for unit in units for code in unit.ancestors])
     parents = {unit.code: trees.above(database, tx, cycle, unit, levels) for unit in units}
+    issued = {unit.code: _holder_of_issue(database, tx, head, unit) for unit in units}
     below = trees.below(database, tx, cycle, units, levels)
-    everyone = {one.code: one for one in parents.values() if one is not None}
+    everyone = {one.code: one for one in [*parents.values(), *issued.values()] if one is not None}
     everyone |= {child.code: child for children in below.values() for child in children}
     everyone |= {unit.code: unit for unit in units}
     seats = _seats(tx, head, list(everyone.values()), "none", heads)
+    parts = _parts(database, tx, head, [seats[unit.code] for unit in units])
     found = []
     for unit in units:
-        over, under = parents[unit.code], below[unit.code]
+        over, under, holder = parents[unit.code], below[unit.code], issued[unit.code]
         scene = Scene(
             head.negotiation,
             head.state,
             seats[unit.code],
             seats[over.code] if over else None,
             tuple(seats[child.code] for child in under),
-            _parts_below(seats[unit.code], under, seats),
+            parts[unit.code],
+            seats[holder.code] if holder else None,
         )
         found.append(Stage(scene, head, heads))
     return found
 
 
-def _parts_below(
-    own: Seat, children: Iterable[UnitNode], seats: dict[str, Seat]
-) -> tuple[Seat, ...]:
-    wholes = {promise.part_of or promise.id for promise in own.plan.promises}
-    below = (seats[child.code] for child in children)
-    return tuple(seat for seat in below if any(p.part_of in wholes for p in seat.plan.promises))
+def _parts(
+    database: Database, tx: Tx, head: CycleHead, owners: Sequence[Seat]
+) -> dict[str, tuple[Seat, ...]]:
+    """Who holds parts of the open promises of each of these units, by its code."""
+    holders = holders_of_parts(database, tx, head.state.id, owners)
+    places = {place.code: place for one in holders.values() for place in one}
+    seats = _seats(tx, head, list(places.values()), "none", {})
+    return {code: tuple(seats[place.code] for place in found) for code, found in holders.items()}
 
 
-def holders_of_parts(database: Database, tx: Tx, cycle: str, seat: Seat) -> list[UnitNode]:
-    """Units below that hold parts of this unit's promises, ancestors first."""
-    wholes = [promise.id for promise in seat.plan.promises if not promise.part_of]
-    rows = tx.connection.execute(
-        select(COMMITMENTS.c.unit_id)
-        .where(COMMITMENTS.c.cycle_id == cycle, COMMITMENTS.c.whole_id.in_(wholes))
-        .where(COMMITMENTS.c.unit_id != seat.unit.id)
-        .distinct()
-    )
-    places = trees.node_of_unit(database, tx, cycle, [row.unit_id for row in rows])
-    return sorted(places.values(), key=lambda place: place.path)
+def holders_of_parts(
+    database: Database, tx: Tx, cycle: str, owners: Sequence[Seat]
+) -> dict[str, list[UnitNode]]:
+    """Units below that hold parts of each unit's open promises, by its code; ancestors first."""
+    owner = {
+        promise.id: seat.unit.code
+        for seat in owners
+        for promise in seat.plan.promises
+        if promise.status == "open" and not promise.part_of
+    }
+    found: dict[str, set[str]] = {seat.unit.code: set() for seat in owners}
+    wholes = list(owner)
+    for at in range(0, len(wholes), _IN_AT_MOST):
+        query = select(COMMITMENTS.c.whole_id, COMMITMENTS.c.unit_id).where(
+            COMMITMENTS.c.cycle_id == cycle,
+            COMMITMENTS.c.whole_id.in_(wholes[at : at + _IN_AT_MOST]),
+            COMMITMENTS.c.id != COMMITMENTS.c.whole_id,  # the whole itself is no part
+        )
+        for row in tx.connection.execute(query.distinct()):
+            found[owner[row.whole_id]].add(row.unit_id)
+    ids = sorted(set().union(*found.values()))
+    places = trees.node_of_unit(database, tx, cycle, ids)
+    return {
+        code: sorted((places[one] for one in units), key=lambda place: place.path)
+        for code, units in found.items()
+    }
 
 
 def _seats(
