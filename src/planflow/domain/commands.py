@@ -3,7 +3,7 @@
 import datetime as dt
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StrictBool, StringConstraints
 
 from planflow.domain.figures import Figure, Figures, Name, Noun, Reason, ReconcilingItem, Text
 from planflow.domain.units import UnitCode
@@ -95,7 +95,7 @@ class Commit(Command):
     indicator: Name
     from_: Figure = Field(alias="from")
     to: Figure
-    funded: bool
+    funded: StrictBool  # money follows: no "yes", no 1
     settle_in: Name
     reason: ReasonText
     document_no: DocumentNo = ""

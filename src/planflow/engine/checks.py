@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 
 from planflow.domain.commands import Reasons
-from planflow.domain.figures import FUNDED, TASK, Reason
+from planflow.domain.figures import FUNDED, LARGEST, TASK, Reason
 from planflow.domain.units import UnitNode
 from planflow.errors import Finding
 from planflow.protocol.models import Indicator, Protocol, Purpose
@@ -143,6 +143,13 @@ def unexplained(
     for name in changed:
         if name not in codes:
             yield Finding("missing_reason", {"indicator": name, "known": known}, f"{where}.{name}")
+
+
+def too_large(given: Mapping[str, int], where: str) -> Iterator[Finding]:
+    """Sums beyond what a figure may be; single figures were refused when they were read (F2)."""
+    for name, value in given.items():
+        if abs(value) > LARGEST:
+            yield Finding("out_of_range", {"field": name, "limit": LARGEST}, f"{where}.{name}")
 
 
 def _limits(indicator: Indicator, unit: UnitNode, value: int, field: str) -> Iterator[Finding]:

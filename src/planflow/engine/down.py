@@ -32,6 +32,7 @@ def issue(scene: Scene, command: Issue, hand: Hand) -> list[Draft]:
     by_code = {child.unit.code: child for child in scene.children}
     _refuse(invalid, _figure_faults(scene, command, by_code))
     total = _total(scene, command)
+    _refuse(invalid, checks.too_large(total, "total"))
     _refuse(guard_failed, _split_faults(scene, command, total))
     changed = [one for one in command.allocations if _changes(scene, by_code[one.unit], one)]
     _refuse(guard_failed, _promise_faults(scene, changed, by_code))

@@ -108,7 +108,8 @@ def mermaid(negotiation: Negotiation, lang: str) -> str:
     """Draw the machine as a Mermaid state diagram, one box per round."""
     lines = ["stateDiagram-v2", "    direction LR", f"    [*] --> {WAITING}"]
     for one in negotiation.protocol.rounds:
-        title = one.title.zh if lang == "zh" else one.title.en
+        title = " ".join((one.title.zh if lang == "zh" else one.title.en).split())
+        title = title.replace('"', "#quot;")
         lines += [f'    state "{one.name} {title}" as {one.name} {{']
         lines += [f"        {_node(one.name + '.' + name)} : {name}" for name in _stages(one)]
         lines += [

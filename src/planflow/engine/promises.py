@@ -8,6 +8,7 @@ from planflow.domain.commands import (
     Commit,
     DistributeCommitment,
     FulfilCommitment,
+    Share,
     WaiveCommitment,
 )
 from planflow.domain.events import Draft
@@ -53,7 +54,10 @@ def distribute(
         raise Refusal("illegal_transition", {"action": command.action, "state": _status(promise)})
     by_code = {child.unit.code: child for child in scene.children}
     shares = [share for share in command.allocations if share.amount]
-    faults = list(_passing_faults(scene, promise, command, by_code))
+    faults = list(_part_faults(scene, promise, command, by_code))
+    if faults:
+        raise invalid(*faults)
+    faults = list(_passing_faults(scene, promise, shares, command.reserve, by_code))
     if faults:
         raise guard_failed(*faults)
     whole_id = promise.part_of or promise.id
@@ -145,14 +149,36 @@ def _share_faults(scene: Scene, command: DistributeCommitment) -> Iterator[Findi
         seen.add(share.unit)
 
 
-def _passing_faults(
+def _part_faults(
     scene: Scene, promise: Promise, command: DistributeCommitment, by_code: dict[str, Seat]
 ) -> Iterator[Finding]:
-    given = sum(share.amount for share in command.allocations) + command.reserve
+    """What a part would bring a child to must be a figure it may have; nothing is held back twice."""
+    protocol = scene.negotiation.protocol
+    for at, share in enumerate(command.allocations):
+        child, where = by_code[share.unit], f"allocations.{at}.amount"
+        if share.amount:
+            to = {promise.indicator: _figure(scene, child, promise.indicator) + share.amount}
+            yield from checks.figures(protocol, child.unit, to, where)
+            yield from checks.too_large(to, where)
+    held = {"indicator": promise.indicator, "got": command.reserve}
+    if command.reserve < min(promise.change, 0):
+        yield Finding("below_minimum", {**held, "minimum": min(promise.change, 0)}, "reserve")
+    if command.reserve > max(promise.change, 0):
+        yield Finding("above_maximum", {**held, "maximum": max(promise.change, 0)}, "reserve")
+
+
+def _passing_faults(
+    scene: Scene,
+    promise: Promise,
+    shares: list[Share],
+    reserve: int,
+    by_code: dict[str, Seat],
+) -> Iterator[Finding]:
+    given = sum(share.amount for share in shares) + reserve
     if given != promise.change:
         fields = {"expected": promise.change, "got": given, "difference": given - promise.change}
         yield Finding("split_exact", {"indicator": promise.indicator, **fields})
-    for share in command.allocations:
+    for share in shares:
         child = by_code[share.unit]
         if numbers.binding(scene.negotiation.protocol, child.plan) is None:
             yield Finding("has_binding_issue", {"unit": share.unit})
@@ -160,9 +186,6 @@ def _passing_faults(
             p.status == "open" and p.indicator == promise.indicator for p in child.plan.promises
         ):
             yield Finding("one_open_promise", {"indicator": promise.indicator, "unit": share.unit})
-        start = _figure(scene, child, promise.indicator)
-        if start + share.amount < 0:
-            yield _in_force(promise.indicator, start, -share.amount)
 
 
 def _close(

@@ -7,12 +7,12 @@ from typing import Any
 from planflow.domain.commands import CloseRound, OpenCycle
 from planflow.domain.events import Draft, Many
 from planflow.domain.figures import TASK
-from planflow.engine import numbers
+from planflow.engine import checks, numbers
 from planflow.engine.guards import bound_findings
 from planflow.engine.hand import Hand
 from planflow.engine.machine import Negotiation
 from planflow.engine.scene import Scene
-from planflow.engine.state import CycleState
+from planflow.engine.state import CycleState, Figures
 from planflow.errors import Finding, Refusal, guard_failed, invalid
 
 NAMED_AT_MOST = 20
@@ -97,7 +97,7 @@ def close_round(
     if negotiation.protocol.rounds_by_name[name].kind == "down":
         return [closing]
     sums = numbers.sum_of_children(root, name)
-    over = list(bound_findings(root, root.own, sums)) if _answers_for_bound(root, name) else []
+    over = [*checks.too_large(sums, "total"), *_beyond_bound(root, name, sums)]
     if over:
         raise guard_failed(*over)
     total = {"figures": {TASK: sums}}
@@ -135,8 +135,9 @@ def _mismatches(survey: Survey, name: str) -> Iterator[Finding]:
             yield Finding("sums_exact", params)
 
 
-def _answers_for_bound(root: Scene, name: str) -> bool:
-    """Whether the cycle starts at or below the level whose net change is bounded."""
+def _beyond_bound(root: Scene, name: str, sums: Figures) -> Iterator[Finding]:
+    """The root's own bound, where the cycle starts at or below the level that is bounded."""
     bounds = root.negotiation.protocol.rounds_by_name[name].bounds
     order = root.negotiation.protocol.level_order
-    return bounds is not None and order[root.own.unit.level] >= order[bounds.level]
+    if bounds is not None and order[root.own.unit.level] >= order[bounds.level]:
+        yield from bound_findings(root, root.own, sums)
