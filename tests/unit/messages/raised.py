@@ -1,0 +1,236 @@
+"""Every code that our code raises, found in its syntax, with the parameters it passes."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cache
+
+from tests.architecture import house
+
+Names = frozenset[str]
+NONE: Names = frozenset()
+
+# What makes a finding, a refusal or a fault → the parameters it adds by itself.
+PLAIN = {"Finding", "Refusal", "Fault"}
+ADDING: dict[str, Names] = {
+    "finding": frozenset({"line", "field"}),
+    "located": frozenset({"line", "field"}),
+    "_fault": frozenset({"line", "field"}),
+    "_give_up": frozenset({"line", "field"}),
+    "add": frozenset({"row"}),
+    "refusal": frozenset({"count"}),
+}
+ROUND_TOO = "here.finding"
+
+# Parameters that are not written out where they are passed.
+SPREAD: dict[str, Names] = {
+    "_fields(off)": frozenset({"indicator", "expected", "got", "difference"}),
+    "findings[0].params": frozenset({"action", "state"}),
+    "nearest": frozenset({"suggestion", "known"}),
+}
+# Limits that pydantic's findings hold, by their kind.
+LIMITS = frozenset({"ge", "le", "max_length", "min_length"})
+# What some codes of pydantic's tables bring along: a limit always with these, more in protocol files.
+LIMITED: dict[str, Names] = {
+    "too_few": frozenset({"min_length"}),
+    "too_many": frozenset({"max_length"}),
+    "too_long": frozenset({"max_length"}),
+}
+SUGGESTED: dict[str, Names] = {
+    "misspelt_field": SPREAD["nearest"],
+    "unknown_field": SPREAD["nearest"],
+    "unknown_choice": SPREAD["nearest"] | {"name"},
+}
+
+
+@dataclass(frozen=True)
+class Made:
+    """Codes of a place that computes them: values of dictionaries of its module, and others."""
+
+    tables: tuple[str, ...] = ()
+    codes: tuple[str, ...] = ()
+    suggested: dict[str, Names] = field(default_factory=dict)
+
+
+PASSED_ON = Made()  # its callers name the code
+COMPUTED = {
+    ("src/planflow/domain/parsing.py", "_finding"): Made(("_CODES",), ("wrong_shape",)),
+    ("src/planflow/exchange/findings.py", "add"): PASSED_ON,
+    ("src/planflow/exchange/findings.py", "refusal"): PASSED_ON,
+    ("src/planflow/exchange/units_csv.py", "read_units"): Made(codes=("units_invalid",)),
+    ("src/planflow/protocol/lint_names.py", "unknown_names"): Made(
+        codes=("unknown_level", "unknown_round", "unknown_indicator")
+    ),
+    ("src/planflow/protocol/lint_names.py", "_repeated"): Made(
+        ("_DECLARED",), ("duplicate_entry",)
+    ),
+    ("src/planflow/protocol/lint_rounds.py", "finding"): PASSED_ON,
+    ("src/planflow/protocol/loader.py", "_model_finding"): Made(
+        ("_CODES", "_OWN_CODES"), ("wrong_shape", "misspelt_field"), SUGGESTED
+    ),
+    ("src/planflow/protocol/source.py", "finding"): PASSED_ON,
+    ("src/planflow/protocol/source.py", "located"): PASSED_ON,
+    ("src/planflow/protocol/source.py", "_fault"): PASSED_ON,
+    ("src/planflow/protocol/source.py", "_give_up"): PASSED_ON,
+    ("src/planflow/services/people.py", "_account_faults"): Made(
+        codes=("role_needs_unit", "role_without_unit")
+    ),
+    ("src/planflow/store/faults.py", "fault_of"): Made(("_POSTGRESQL", "_SQLITE")),
+}
+# The noun of a computed code is a parameter of its own name.
+NOUN = "unknown_"
+
+
+@dataclass(frozen=True)
+class Raised:
+    """A code where it is raised, and the parameters that always and sometimes come with it."""
+
+    code: str
+    place: str
+    always: Names
+    sometimes: Names = NONE
+    literals: dict[str, str] = field(default_factory=dict)
+
+
+@cache
+def raised() -> tuple[Raised, ...]:
+    return tuple(
+        one
+        for name, path in house.modules(house.ROOT)
+        for one in _in(name, path.read_text("utf-8"))
+    )
+
+
+def codes() -> set[str]:
+    return {one.code for one in raised()}
+
+
+def params_of(code: str) -> tuple[set[str], set[str]]:
+    """The parameters that always come with a code, and those that may."""
+    sites = [one for one in raised() if one.code == code]
+    always = set.intersection(*(set(one.always) for one in sites))
+    return always, set().union(*(one.always | one.sometimes for one in sites))
+
+
+def _in(name: str, text: str) -> Iterator[Raised]:
+    module = ast.parse(text, name)
+    tables = {
+        target.id: _strings(node.value)
+        for node in module.body
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Dict)
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
+    for function in [module, *(n for n in ast.walk(module) if isinstance(n, house.Function))]:
+        for call in _calls(function):
+            adds = _adds(call)
+            if adds is not None:
+                yield from _site(name, function, call, adds, tables)
+
+
+def _calls(function: ast.AST) -> Iterator[ast.Call]:
+    """Calls in a function, not in those inside it."""
+    for node in ast.iter_child_nodes(function):
+        if not isinstance(node, house.Function):
+            if isinstance(node, ast.Call):
+                yield node
+            yield from _calls(node)
+
+
+def _adds(call: ast.Call) -> Names | None:
+    """The parameters that a maker adds by itself; None for any other call."""
+    match call.func:
+        case ast.Name(id=called) if called in PLAIN:
+            return NONE
+        case ast.Name(id="located"):
+            return ADDING["located"]
+        case ast.Attribute(attr="add") if len(call.args) < 2:
+            return None  # of a set
+        case ast.Attribute(attr=called) if called in ADDING:
+            more = {"round"} if ast.unparse(call.func) == ROUND_TOO else set()
+            return ADDING[called] | more
+    return None
+
+
+def _site(
+    name: str, function: ast.AST, call: ast.Call, adds: Names, tables: dict[str, list[str]]
+) -> Iterator[Raised]:
+    place = f"{name}:{call.lineno}"
+    always, sometimes, literals = _params(function, call, adds)
+    first = call.args[0]
+    if isinstance(first, ast.Constant):
+        yield Raised(str(first.value), place, always, sometimes, literals)
+        return
+    made = COMPUTED.get((name, getattr(function, "name", "")))
+    assert made, f"{place}: say in COMPUTED which codes {ast.unparse(first)} may be"
+    for code in [*made.codes, *(code for table in made.tables for code in tables[table])]:
+        more = set(LIMITED.get(code, NONE)) if made.tables else set()
+        more |= made.suggested.get(code, NONE)
+        if isinstance(first, ast.JoinedStr):
+            more.add(code.removeprefix(NOUN))
+        yield Raised(code, place, always | more, sometimes, literals)
+
+
+def _params(function: ast.AST, call: ast.Call, adds: Names) -> tuple[Names, Names, dict[str, str]]:
+    found = _Params(function, call.lineno)
+    if isinstance(call.func, ast.Name) and call.func.id in PLAIN:
+        for argument in call.args[1:2]:
+            found.take(argument)
+    else:
+        found.always |= adds
+        for keyword in call.keywords:
+            if keyword.arg is None:
+                found.take(keyword.value)
+            else:
+                found.always.add(keyword.arg)
+    return frozenset(found.always), frozenset(found.sometimes), found.literals
+
+
+class _Params:
+    """Keys of an expression that is a dictionary, as far as they can be read."""
+
+    def __init__(self, function: ast.AST, before: int) -> None:
+        self.always: set[str] = set()
+        self.sometimes: set[str] = set()
+        self.literals: dict[str, str] = {}
+        self._function, self._before = function, before
+
+    def take(self, node: ast.expr) -> None:
+        match node:
+            case ast.Dict():
+                self._dict(node)
+            case ast.DictComp():
+                self.sometimes |= LIMITS
+            case ast.Name(id=name) if (value := self._assigned(name)) is not None:
+                self.take(value)
+            case ast.Call(func=ast.Name(id="nearest")):
+                self.always |= SPREAD["nearest"]
+            case _:
+                self.always |= SPREAD.get(ast.unparse(node), NONE)
+
+    def _dict(self, node: ast.Dict) -> None:
+        for key, value in zip(node.keys, node.values, strict=True):
+            if key is None:
+                self.take(value)
+            elif isinstance(key, ast.Constant):
+                self.always.add(str(key.value))
+                if isinstance(value, ast.Constant) and isinstance(value.value, str):
+                    self.literals[str(key.value)] = value.value
+
+    def _assigned(self, name: str) -> ast.expr | None:
+        """What the name was given last before the call."""
+        found = [
+            node
+            for node in ast.walk(self._function)
+            if isinstance(node, ast.Assign)
+            and node.lineno <= self._before
+            and any(isinstance(target, ast.Name) and target.id == name for target in node.targets)
+        ]
+        return max(found, key=lambda node: node.lineno).value if found else None
+
+
+def _strings(node: ast.Dict) -> list[str]:
+    values = (value.value for value in node.values if isinstance(value, ast.Constant))
+    return [value for value in values if isinstance(value, str)]
