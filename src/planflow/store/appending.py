@@ -8,13 +8,13 @@ from typing import Any
 import orjson
 from sqlalchemy import insert, update
 
-from planflow.domain.events import SITE, Draft, Event, Many, cycle_stream, plan_stream
+from planflow.domain.events import SITE, Draft, Event, cycle_stream, plan_stream
 from planflow.engine import evolve, numbers
 from planflow.engine.machine import Negotiation
 from planflow.engine.scene import Seat
 from planflow.engine.state import CycleState, PlanState
 from planflow.ledger import chain as chains
-from planflow.ledger.leaf import Place, seal
+from planflow.ledger.leaf import Place, seal, unseal
 from planflow.store.reading import PlanHead, Stage, upsert
 from planflow.store.tables import (
     CommitmentRow,
@@ -104,23 +104,8 @@ def record(batch: Batch, pen: Pen, log: str, stream: str, head: Head, draft: Dra
             salt=entry.salt,
             value=entry.value,
         )
-    parts = {
-        name: list(value.entries) if isinstance(value, Many) else value
-        for name, value in draft.parts.items()
-    }
-    event = Event(
-        id=draft.id,
-        stream=stream,
-        seq=place.seq,
-        kind=draft.kind,
-        round=draft.round,
-        recorded_at=moment,
-        actor=pen.actor,
-        grant=pen.grant,
-        cites=draft.cites,
-        parts=parts,
-    )
-    return Recorded(event, link)
+    # What is folded is read back from what is kept, so that replay cannot tell another story.
+    return Recorded(unseal(sealed.leaf, sealed.entries), link)
 
 
 def append_plans(
