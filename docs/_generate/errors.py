@@ -38,6 +38,12 @@ SECTIONS = {
         "Findings of `units_invalid`, each with its row.",
         "422",
     ),
+    "shell": (
+        "The command line / 命令行",
+        "Told by `planflow` itself in one line on standard error, with the exit code 1; never over "
+        "HTTP.",
+        "-",
+    ),
 }
 HEAD = """\
 # Codes of errors / 错误代码

@@ -1,6 +1,7 @@
 """Plans: every act on one, and the ways to look at one (F1, N8, N18)."""
 
 import datetime as dt
+import re
 from dataclasses import dataclass, replace
 
 from planflow.access import table as access
@@ -27,6 +28,7 @@ from planflow.store.reading import CycleHead, Stage
 from planflow.store.sites import KeyUsed
 from planflow.store.transaction import Tx
 
+_CURSOR = re.compile(r"[0-9]{1,15}")
 COMMANDS: dict[str, type[c.Command]] = {
     kind.action: kind
     for kind in (
@@ -66,9 +68,13 @@ def act(
 
     def work(tx: Tx) -> PlanView:
         sight = _sight(site, tx, reader, cycle, unit, "share")
-        grant = _right(sight, action)
+        if not promise:
+            _right(sight, action)
         calls.wait_for(tx, reader, call)
         stage = reading.stage(site.database, tx, sight.head, sight.unit, sight.parent, action)
+        if promise and stage.scene.own.plan.promise(promise) is None:
+            raise Refusal("not_found", {"kind": "commitment", "name": promise})
+        grant = _right(sight, action)
         used = calls.replayed(tx, reader, call)
         if used is not None:
             return _replayed(tx, stage, reader, sight, used)
@@ -139,7 +145,7 @@ def history(
 ) -> Page[EventView]:
     """A plan's events in order; free texts that were erased are absent."""
     size = min(limit or site.settings.page_limit, site.settings.page_limit)
-    after = int(cursor) if cursor and cursor.isdigit() else 0
+    after = int(cursor) if cursor and _CURSOR.fullmatch(cursor) else 0
 
     def work(tx: Tx) -> Page[EventView]:
         sight = _sight(site, tx, reader, cycle, unit, "none")

@@ -94,11 +94,10 @@ class Database:
     def _attempt(self, work: Callable[[Tx], T], options: dict[str, Any]) -> T:
         for attempt in range(1, ATTEMPTS + 1):
             try:
-                with (
-                    self.engine.connect().execution_options(**options) as connection,
-                    connection.begin(),
-                ):
-                    return work(Tx(connection, locks=not self.embedded))
+                with self.engine.connect().execution_options(**options) as connection:
+                    answer = work(Tx(connection, locks=not self.embedded))
+                    connection.commit()
+                    return answer
             except DBAPIError as error:
                 if attempt == ATTEMPTS or not worth_retrying(error):
                     raise fault_of(error) from error
