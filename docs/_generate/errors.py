@@ -63,6 +63,8 @@ def page() -> str:
     zh, en = (_sections(lang) for lang in LANGUAGES)
     parts = [HEAD]
     for name, (heading, about, status) in SECTIONS.items():
+        if name not in zh:
+            continue
         rows = _rows(zh[name], en[name], status)
         parts.append("\n".join([f"\n## {heading}\n", f"{about}\n", *rows, ""]))
     return "".join(parts)

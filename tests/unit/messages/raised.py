@@ -12,17 +12,19 @@ from tests.architecture import house
 Names = frozenset[str]
 NONE: Names = frozenset()
 
-# What makes a finding, a refusal or a fault → the parameters it adds by itself.
-PLAIN = {"Finding", "Refusal", "Fault"}
+# What makes a finding, a refusal or a fault, or a sentence straight away.
+PLAIN = {"Finding", "Refusal", "Fault", "sentence"}
+# What makes a finding with a place → the parameters it adds by itself.
+PLACED = frozenset({"line", "field"})
 ADDING: dict[str, Names] = {
-    "finding": frozenset({"line", "field"}),
-    "located": frozenset({"line", "field"}),
-    "_fault": frozenset({"line", "field"}),
-    "_give_up": frozenset({"line", "field"}),
-    "add": frozenset({"row"}),
-    "refusal": frozenset({"count"}),
+    "here.finding": PLACED | {"round"},
+    "self._fault": PLACED,
+    "self._give_up": PLACED,
+    "located": PLACED,
+    "findings.add": frozenset({"row"}),
+    "findings.refusal": frozenset({"count"}),
 }
-ROUND_TOO = "here.finding"
+PROTOCOL_FILES = "src/planflow/protocol/"
 
 # Parameters that are not written out where they are passed.
 SPREAD: dict[str, Names] = {
@@ -125,7 +127,7 @@ def _in(name: str, text: str) -> Iterator[Raised]:
     }
     for function in [module, *(n for n in ast.walk(module) if isinstance(n, house.Function))]:
         for call in _calls(function):
-            adds = _adds(call)
+            adds = _adds(name, call)
             if adds is not None:
                 yield from _site(name, function, call, adds, tables)
 
@@ -139,19 +141,17 @@ def _calls(function: ast.AST) -> Iterator[ast.Call]:
             yield from _calls(node)
 
 
-def _adds(call: ast.Call) -> Names | None:
+def _adds(name: str, call: ast.Call) -> Names | None:
     """The parameters that a maker adds by itself; None for any other call."""
-    match call.func:
-        case ast.Name(id=called) if called in PLAIN:
-            return NONE
-        case ast.Name(id="located"):
-            return ADDING["located"]
-        case ast.Attribute(attr="add") if len(call.args) < 2:
-            return None  # of a set
-        case ast.Attribute(attr=called) if called in ADDING:
-            more = {"round"} if ast.unparse(call.func) == ROUND_TOO else set()
-            return ADDING[called] | more
-    return None
+    called = ast.unparse(call.func)
+    if called == "sentence":  # of a code alone: a word of a screen has its place in its name
+        first = ast.literal_eval(call.args[0]) if isinstance(call.args[0], ast.Constant) else "."
+        return None if "." in first else NONE
+    if called in PLAIN:
+        return NONE
+    if called == "located" and not name.startswith(PROTOCOL_FILES):
+        return None
+    return ADDING.get(called, PLACED if called.endswith(".finding") else None)
 
 
 def _site(
@@ -162,6 +162,7 @@ def _site(
     first = call.args[0]
     if isinstance(first, ast.Constant):
         yield Raised(str(first.value), place, always, sometimes, literals)
+    if isinstance(first, ast.Constant) or ast.unparse(first).endswith(".code"):  # raised again
         return
     made = COMPUTED.get((name, getattr(function, "name", "")))
     assert made, f"{place}: say in COMPUTED which codes {ast.unparse(first)} may be"
