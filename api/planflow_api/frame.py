@@ -70,7 +70,7 @@ def _limited(receive: Receive) -> Receive:
         message = await receive()
         total += len(message.get("body", b""))
         if total > BODY_LIMIT:
-            raise Refusal("too_large", {"limit": BODY_LIMIT})
+            raise Refusal("too_large", {"limit": f"{BODY_LIMIT >> 20} MiB"})
         return message
 
     return counted
