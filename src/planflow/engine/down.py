@@ -159,8 +159,10 @@ def _promise_faults(
 ) -> Iterator[Finding]:
     """A figure that an open promise amends cannot be issued anew: fulfil or waive it first (N10)."""
     for one in changed:
-        for promise in by_code[one.unit].plan.promises:
-            moved = one.figures.get(promise.indicator) != promise.from_
+        child = by_code[one.unit].plan
+        for promise in child.promises:
+            issued = child.record(scene.round).issued
+            moved = one.figures.get(promise.indicator) != issued.get(promise.indicator)
             if promise.status == "open" and promise.amends == scene.round and moved:
                 yield Finding("promise_open", {"unit": one.unit, "indicator": promise.indicator})
 

@@ -45,7 +45,10 @@ def submit(scene: Scene, command: Submit, hand: Hand) -> list[Draft]:
         "reasons": codes,
         "reconciling": [_item(one) for one in draft.reconciling],
         "lists": [],  # none is attached (F12)
-        "hands": sorted({hand.actor, *scene.own.typists}),
+        # all who had a part in it this round: a submission taken back was theirs too (N14)
+        "hands": sorted(
+            {hand.actor, *scene.own.typists, *scene.own.plan.record(scene.round).hands}
+        ),
     }
     texts |= {f"reconciling.{at}": one.text for at, one in enumerate(draft.reconciling) if one.text}
     return [_event(scene, hand, "submitted", parts, {"note": command.note, **texts})]
