@@ -1,0 +1,329 @@
+"""A negotiation in memory: the engine with nothing under it, for tests that take many steps.
+
+    board = Board.over("exit-plan", SMALL)
+    board.open("up1")
+    board.act("a", "A", "draft", {"figures": {"persons": 60, "villages": 6}})
+
+It stands in for the store and the services: it finds the same neighbours for a scene, and it keeps
+every event, so that a plan can be replayed.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from planflow.access import table as access
+from planflow.access.table import Standing
+from planflow.domain.commands import CloseRound, OpenCycle, SaveDraft
+from planflow.domain.events import Draft, Event, Many
+from planflow.domain.parsing import parse
+from planflow.domain.units import UnitNode
+from planflow.engine import evolve, guards, rounds, up
+from planflow.engine.decide import decide
+from planflow.engine.hand import Hand
+from planflow.engine.machine import Negotiation, compile_protocol, stage
+from planflow.engine.rounds import Survey, Unfinished
+from planflow.engine.scene import Scene, Seat, answered_levels, takes_part
+from planflow.engine.state import NEW_PLAN, CycleState, PlanState
+from planflow.errors import Finding, Refusal
+from planflow.protocol import loader
+from planflow.services.plans import COMMANDS
+
+NOW = dt.datetime(2019, 7, 12, tzinfo=dt.UTC)
+
+# code, level, parent, attributes, without task
+Line = tuple[str, str, str, str, bool]
+# region, city, three counties of which one has no task
+SMALL: tuple[Line, ...] = (
+    ("R", "region", "", "", False),
+    ("C", "city", "R", "", False),
+    ("A", "county", "C", "poor_county", False),
+    ("B", "county", "C", "", False),
+    ("Z", "county", "C", "", True),
+)
+# four levels, and ragged: one county has townships, the other has none
+DEEP: tuple[Line, ...] = (
+    ("R", "region", "", "", False),
+    ("C", "city", "R", "", False),
+    ("A", "county", "C", "poor_county", False),
+    ("A1", "township", "A", "", False),
+    ("A2", "township", "A", "", False),
+    ("B", "county", "C", "", False),
+    ("Z", "county", "C", "", True),
+    ("Z1", "township", "Z", "", True),
+)
+
+
+@dataclass
+class Board:
+    """One cycle. People are named after their units: `a` is the planner of A, `C` the admin of C."""
+
+    negotiation: Negotiation
+    nodes: dict[str, UnitNode]
+    cycle: CycleState
+    grants: dict[str, list[Standing]]
+    plans: dict[str, PlanState] = field(default_factory=dict)
+    drafts: dict[str, tuple[str, dict[str, Any]]] = field(default_factory=dict)
+    typists: dict[str, tuple[str, tuple[str, ...]]] = field(default_factory=dict)
+    log: dict[str, list[Event]] = field(default_factory=dict)
+    minted: int = 0
+    kept: dict[tuple[str, frozenset[str]], tuple[str | None, tuple[str, ...]]] = field(
+        default_factory=dict
+    )
+
+    @classmethod
+    def over(cls, protocol: str, tree: Iterable[Line]) -> Board:
+        """A cycle of a protocol (a bundled one's name, or a text) over a tree."""
+        text = loader.find(protocol) if protocol in loader.bundled() else protocol
+        negotiation = compile_protocol(text)
+        nodes: dict[str, UnitNode] = {}
+        for code, level, parent, attributes, idle in tree:
+            path = f"{nodes[parent].path}/{code}" if parent else code
+            marks = frozenset(part for part in attributes.split(";") if part)
+            nodes[code] = UnitNode(f"id-{code}", code, code, level, path, marks, idle)
+        root = next(iter(nodes))
+        terms = OpenCycle(
+            id="c1",
+            protocol=negotiation.protocol.name,
+            year=2019,
+            root=root,
+            leaf_level=negotiation.protocol.levels[-1].name,
+        )
+        first = rounds.open_cycle(negotiation, terms, len(nodes), Hand("R", "g", lambda: "e0"))[0]
+        event = _event(first, "cycle", 1, "R")
+        cycle = evolve.cycle(None, event, negotiation.protocol.rounds[-1].name)
+        return cls(negotiation, nodes, cycle, _people(nodes))
+
+    # What is around a plan
+
+    @property
+    def round(self) -> str:
+        """The open round."""
+        return self.cycle.open_round
+
+    @property
+    def kind(self) -> str:
+        """The kind of the open round; empty between rounds."""
+        one = self.negotiation.protocol.rounds_by_name.get(self.round)
+        return one.kind if one else ""
+
+    def levels(self) -> frozenset[str]:
+        """Levels of the round that is open or was last."""
+        name = self.round or next(reversed(self.cycle.rounds), "")
+        protocol = self.negotiation.protocol
+        return protocol.levels_of(name) if name else frozenset(protocol.level_order)
+
+    def parent(self, code: str, levels: frozenset[str] | None = None) -> str | None:
+        """The nearest unit above of these levels, or of the round's."""
+        return self._around(code, self.levels() if levels is None else levels)[0]
+
+    def children(self, code: str) -> list[str]:
+        """The nearest units below that take part in the round."""
+        return list(self._around(code, self.levels())[1])
+
+    def _around(self, code: str, levels: frozenset[str]) -> tuple[str | None, tuple[str, ...]]:
+        """The nearest units of these levels above and below; a tree is fixed, so they are kept."""
+        if (code, levels) not in self.kept:
+            nearest = {
+                one: next((up for up in node.ancestors if self.nodes[up].level in levels), None)
+                for one, node in self.nodes.items()
+            }
+            taking = {c for c, n in self.nodes.items() if n.level in levels and not n.no_task}
+            for one in self.nodes:
+                below = sorted(c for c in taking if nearest[c] == one)
+                self.kept[one, levels] = nearest[one], tuple(below)
+        return self.kept[code, levels]
+
+    def taking_part(self, round_name: str) -> list[str]:
+        """Everybody who takes part in a round, ancestors first."""
+        return [c for c, n in self.nodes.items() if takes_part(self.negotiation, n, round_name)]
+
+    def plan(self, code: str) -> PlanState:
+        """A unit's plan."""
+        return self.plans.get(code, NEW_PLAN)
+
+    def seat(self, code: str) -> Seat:
+        """A unit with its plan, its working copy of this round, and who typed it."""
+        written, draft = self.drafts.get(code, ("", {}))
+        since, typists = self.typists.get(code, ("", ()))
+        mine, here = bool(self.round) and written == self.round, since == self.round
+        return Seat(
+            self.nodes[code],
+            self.plan(code),
+            draft if mine else None,
+            typists if here else (),
+        )
+
+    def scene(self, code: str) -> Scene:
+        """What an act on a plan may look at."""
+        now, own = self.levels(), self.plan(code)
+        parent, children = self._around(code, now)
+        wholes = {p.id for p in own.promises if p.status == "open" and not p.part_of}
+        parts = sorted(
+            (one for one, plan in self.plans.items() for p in plan.promises if p.part_of in wholes),
+            key=lambda one: self.nodes[one].path,
+        )
+        levels = answered_levels(self.negotiation, self.round)
+        issued = code if self.nodes[code].level in levels else self.parent(code, levels)
+        return Scene(
+            self.negotiation,
+            self.cycle,
+            self.seat(code),
+            self.seat(parent) if parent else None,
+            tuple(self.seat(one) for one in children),
+            tuple(self.seat(one) for one in dict.fromkeys(parts)),
+            self.seat(issued) if issued else None,
+        )
+
+    def state(self, code: str) -> str:
+        """A plan's state now."""
+        scene = self.scene(code)
+        return scene.state(scene.own)
+
+    def place(self, code: str) -> str:
+        """Kind of round and stage, such as `up.drafting`; what a histogram counts by."""
+        round_name, _, one = self.state(code).rpartition(".")
+        rounds_by_name = self.negotiation.protocol.rounds_by_name
+        return f"{rounds_by_name[round_name].kind}.{one}" if round_name else one
+
+    # Acts
+
+    def blocked(self, who: str, code: str, action: str) -> Finding | None:
+        """Why somebody may not do something now, as `actions` says it; None when they may."""
+        if self._grant(who, code, action) is None:
+            return Finding("role", {"action": action})
+        return next(iter(guards.blocked(self.scene(code), action, who)), None)
+
+    def act(
+        self,
+        who: str,
+        code: str,
+        action: str,
+        body: Mapping[str, Any] | None = None,
+        promise: str = "",
+    ) -> None:
+        """Carry out an act. Raises `Refusal`."""
+        grant = self._grant(who, code, action)
+        if grant is None:
+            raise Refusal("forbidden", {"action": action})
+        command = parse(COMMANDS[action], json.dumps(body or {}).encode())
+        hand, scene = Hand(who, grant, self._mint), self.scene(code)
+        if isinstance(command, SaveDraft):
+            draft = up.save_draft(scene, command, hand)
+            self.drafts[code] = (self.round, draft)
+            self.typists[code] = (self.round, tuple(sorted({*scene.own.typists, who})))
+            return
+        self._write(decide(scene, command, hand, promise), who)
+
+    def open(self, name: str) -> None:
+        """Open a round."""
+        hand = Hand("R", "g", self._mint)
+        self._turn(rounds.open_round(self.negotiation, self.cycle, name, hand)[0])
+
+    def close(self, name: str) -> None:
+        """Close a round."""
+        root = next(iter(self.nodes))
+        survey = self._survey(name) if self.cycle.is_open(name) else Survey()
+        hand = Hand("R", "g", self._mint)
+        drafts = rounds.close_round(self.scene(root), name, CloseRound(), survey, hand)
+        self._write(drafts[1:], "R")
+        self._turn(drafts[0])
+
+    def replayed(self, code: str) -> PlanState:
+        """The plan as its events tell it."""
+        return evolve.replay(self.negotiation, self.log.get(code, []))
+
+    def copy(self) -> Board:
+        """Another board that may go its own way; what is in one is never changed in place."""
+        lists = {code: list(events) for code, events in self.log.items()}
+        parts = (
+            dict(self.plans),
+            dict(self.drafts),
+            dict(self.typists),
+            lists,
+            self.minted,
+            self.kept,
+        )
+        return Board(self.negotiation, self.nodes, self.cycle, self.grants, *parts)
+
+    def frozen(self) -> Any:
+        """Everything that could change, as a value to compare."""
+        counts = {code: len(events) for code, events in self.log.items()}
+        return self.cycle, dict(self.plans), dict(self.drafts), dict(self.typists), counts
+
+    def _grant(self, who: str, code: str, action: str) -> str | None:
+        parent = self.parent(code)
+        above = self.nodes[parent].path if parent else None
+        return access.grant_for(self.grants[who], action, self.nodes[code].path, above)
+
+    def _mint(self) -> str:
+        self.minted += 1
+        return f"e{self.minted}"
+
+    def _write(self, drafts: Iterable[Draft], who: str) -> None:
+        for draft in drafts:
+            events = self.log.setdefault(draft.unit, [])
+            event = _event(draft, draft.unit, len(events) + 1, who)
+            self.plans[draft.unit] = evolve.plan(self.negotiation, self.plan(draft.unit), event)
+            events.append(event)
+
+    def _turn(self, draft: Draft) -> None:
+        event = _event(draft, "cycle", self.cycle.position + 1, "R")
+        self.cycle = evolve.cycle(self.cycle, event, self.negotiation.protocol.rounds[-1].name)
+
+    def _survey(self, name: str) -> Survey:
+        left = [code for code in self.taking_part(name) if not self._done(name, code)]
+        unfinished = [Unfinished(code, code, self.state(code)) for code in left]
+        due = [
+            (code, p.indicator)
+            for code, plan in self.plans.items()
+            for p in plan.promises
+            if p.settle_in == name and p.status == "open"
+        ]
+        inner = [code for code in self.taking_part(name) if self.children(code)]
+        scenes = [self.scene(code) for code in inner] if self.kind == "adjust" else []
+        return Survey(unfinished, len(unfinished), due, scenes)
+
+    def _done(self, name: str, code: str) -> bool:
+        at = stage(self.state(code))
+        kind = self.negotiation.protocol.rounds_by_name[name].kind
+        if kind == "down":
+            return at == "distributed" or (at == "acknowledged" and not self.children(code))
+        if self.nodes[code].is_root:
+            return True
+        return at == "accepted" or (kind == "adjust" and at == "drafting")
+
+
+def _people(nodes: Mapping[str, UnitNode]) -> dict[str, list[Standing]]:
+    people: dict[str, list[Standing]] = {}
+    for code, node in nodes.items():
+        people[code] = [Standing(f"admin@{code}", "admin", node.path)]
+        people[code.lower()] = [Standing(f"planner@{code}", "planner", node.path)]
+    root, *rest = nodes.values()
+    people["auditor"] = [Standing("auditor", "auditor", root.path)]
+    people["system"] = [Standing("sysadmin", "sysadmin", "")]
+    if rest:
+        # One person at two desks: typing for a unit, and reviewing it for the one above.
+        both = [code for code in nodes if nodes[code].ancestors]
+        people["both"] = [
+            Standing(f"{role}@{code}", role, nodes[code].path)
+            for code in both
+            for role in ("planner", "admin")
+        ]
+    return people
+
+
+def _event(draft: Draft, stream: str, seq: int, who: str) -> Event:
+    parts = {
+        name: list(value.entries) if isinstance(value, Many) else value
+        for name, value in draft.parts.items()
+    }
+    # Through JSON, as from a database: a part that JSON cannot hold would show here.
+    told = json.loads(json.dumps(parts))
+    return Event(
+        draft.id, stream, seq, draft.kind, draft.round, NOW, who, "g", draft.cites, parts=told
+    )
