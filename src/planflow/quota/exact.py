@@ -1,6 +1,6 @@
 """Sums are exact (N4) and a split creates or loses nothing (N5)."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 Amounts = Mapping[str, int]
@@ -42,3 +42,21 @@ def differences(expected: Amounts, got: Amounts) -> list[Difference]:
 def allowance(base: int, percent: int, absolute: int) -> int:
     """How far a figure may move from its base (N11): max(floor(percent × base), absolute)."""
     return max(abs(base) * percent // 100, absolute)
+
+
+def apportion(amount: int, weights: Sequence[int]) -> list[int]:
+    """Split a whole amount by weights so that the parts add up exactly (largest remainder).
+
+    Of equal remainders the earlier part gets the odd one; weights that are all 0 count as equal. A
+    negative amount is split like its opposite. Raises `ValueError` for no parts or a negative weight.
+    """
+    if not weights or min(weights) < 0:
+        raise ValueError("parts need weights that are not negative")
+    shares = weights if any(weights) else [1] * len(weights)
+    whole, size = sum(shares), abs(amount)
+    parts = [size * share // whole for share in shares]
+    remainders = [size * share % whole for share in shares]
+    order = sorted(range(len(shares)), key=lambda place: -remainders[place])
+    for place in order[: size - sum(parts)]:
+        parts[place] += 1
+    return parts if amount >= 0 else [-part for part in parts]
