@@ -149,6 +149,8 @@ def tamperings(event: Any, entries: list[Any], chance: Random) -> Iterator[tuple
         for column in ("value", "salt", "digest"):
             bent = flipped(getattr(entry, column), chance)
             yield column, f"UPDATE event_part SET {column} = :bent {one}", where | {"bent": bent}
+        number = "UPDATE event_part SET number = :bent"
+        yield "number", f"{number} {one}", where | {"bent": 0 if entry.number < 0 else 999}
         yield "entry gone", f"DELETE FROM event_part {one}", where
         yield (
             "entry added",

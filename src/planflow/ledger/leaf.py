@@ -20,6 +20,7 @@ from planflow.ledger.canonical import canonical
 
 LARGEST_LEAF = 16 * 1024
 SALT_BYTES = 16
+SINGLE = -1  # the number of an entry that is its part's one value; members of a `Many` count from 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,12 +81,22 @@ def seal(draft: Draft, place: Place, salt: Callable[[], bytes]) -> Sealed:
     return Sealed(leaf, entries)
 
 
-def commitments(entries: Iterable[Entry]) -> dict[str, str]:
-    """Part name to its commitment in hex; entries must be grouped by part and in order."""
-    return {
-        part: merkle.root([entry.digest for entry in group]).hex()
-        for part, group in groupby(entries, key=lambda entry: entry.part)
-    }
+def commitments(entries: Iterable[Entry]) -> dict[str, Any]:
+    """Part name to its commitment; entries must be grouped by part and in order.
+
+    The root in hex; for a part of many entries with their number, which an audit path needs, and
+    without which an entry could change places, or two erased ones pass for one, unseen.
+    """
+    found: dict[str, Any] = {}
+    for part, group in groupby(entries, key=lambda entry: entry.part):
+        members = list(group)
+        numbers = [entry.number for entry in members]
+        root = merkle.root([entry.digest for entry in members]).hex()
+        whole = numbers == list(range(len(members)))
+        found[part] = {"root": root, "size": len(members)} if whole else root
+        if not whole and numbers != [SINGLE]:
+            found[part] = ""  # no such part was ever sealed
+    return found
 
 
 def unseal(leaf: bytes, entries: Sequence[Entry]) -> Event:
@@ -96,7 +107,7 @@ def unseal(leaf: bytes, entries: Sequence[Entry]) -> Event:
         if entry.value is None:
             continue
         value = orjson.loads(entry.value)
-        if entry.number < 0:
+        if entry.number == SINGLE:
             parts[entry.part] = value
         else:
             parts.setdefault(entry.part, []).append(value)
@@ -128,8 +139,7 @@ def format_time(moment: dt.datetime) -> str:
 def _entries(parts: Mapping[str, Any], salt: Callable[[], bytes]) -> Iterable[Entry]:
     for part in sorted(parts):
         value = parts[part]
-        # A single value is entry -1, members of a `Many` count from 0: the form tells them apart.
-        numbered = enumerate(value.entries) if isinstance(value, Many) else [(-1, value)]
+        numbered = enumerate(value.entries) if isinstance(value, Many) else [(SINGLE, value)]
         for number, content in numbered:
             grain, data = salt(), canonical(content)
             yield Entry(part, number, entry_digest(grain, data), grain, data)
