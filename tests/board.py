@@ -27,7 +27,7 @@ from planflow.engine.decide import decide
 from planflow.engine.hand import Hand
 from planflow.engine.machine import Negotiation, compile_protocol, stage
 from planflow.engine.rounds import Survey, Unfinished
-from planflow.engine.scene import Scene, Seat, answered_levels, takes_part
+from planflow.engine.scene import Scene, Seat, answered_levels, standing, takes_part
 from planflow.engine.state import NEW_PLAN, CycleState, PlanState
 from planflow.errors import Finding, Refusal
 from planflow.protocol import loader
@@ -181,8 +181,7 @@ class Board:
 
     def state(self, code: str) -> str:
         """A plan's state now."""
-        scene = self.scene(code)
-        return scene.state(scene.own)
+        return standing(self.negotiation, self.cycle, self.nodes[code], self.plan(code))
 
     def place(self, code: str) -> str:
         """Kind of round and stage, such as `up.drafting`; what a histogram counts by."""

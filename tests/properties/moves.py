@@ -10,7 +10,6 @@ from typing import Any
 from planflow.engine import checks, numbers
 from planflow.engine.machine import stage
 from planflow.engine.state import Promise
-from planflow.errors import Refusal
 from planflow.quota import exact
 from tests.board import Board
 
@@ -33,7 +32,11 @@ def one(board: Board, code: str, action: str, rng: Random) -> Move:
     return rng.choice(moves) if moves else ("none", _EMPTY.get(action, {}))
 
 
-_EMPTY: dict[str, Body] = {"distribute": {"allocations": []}, "waive": {"reason": "到期"}}
+_EMPTY: dict[str, Body] = {
+    "distribute": {"allocations": []},
+    "issue": {"allocations": []},
+    "waive": {"reason": "到期"},
+}
 _PLAIN: dict[str, Body] = {
     "withdraw": {"reason": "填错"},
     "return": {"reason_code": "incomplete", "text": "请补材料"},
@@ -92,9 +95,9 @@ def _issue(board: Board, code: str, rng: Random) -> list[Move]:
     if board.kind != "down" or not scene.children:
         return [("", {"allocations": []})]
     record = scene.own.plan.record(board.round)
-    old = {c.unit.code: c.plan.record(board.round).issued for c in scene.children}
+    # what is promised to a child stays as it was issued, if only not at all
     pinned = {
-        (c.unit.code, p.indicator): p.from_
+        (c.unit.code, p.indicator): c.plan.record(board.round).issued.get(p.indicator)
         for c in scene.children
         for p in c.plan.promises
         if p.status == "open" and p.amends == board.round
@@ -104,17 +107,11 @@ def _issue(board: Board, code: str, rng: Random) -> list[Move]:
         total = {"persons": rng.randint(0, 99), "villages": rng.randint(0, 20)}
         if any("poor_county" in node.attributes for node in board.nodes.values()):
             total["county_exit"] = rng.randint(0, 1)
-        if old and rng.random() < 0.4 and record.split:
+        if record.split and (pinned or rng.random() < 0.4):
             total = dict(record.split.total)  # the same total, split otherwise
-    for (child, name), value in pinned.items():
-        if scene.own.unit.is_root:
-            total[name] = (
-                sum(pinned.get((c, name), old[c].get(name, 0)) for c in old)
-                if len(old) == 1
-                else max(total.get(name, 0), value)
-            )
-        del child
     figures, reserve = _split(board, code, total, pinned, rng)
+    if any(value < 0 for own in (*figures.values(), reserve) for value in own.values()):
+        return []  # what is promised to a child is more than there is to split now
     allocations = [
         {"unit": child, "figures": own, "reasons": dict.fromkeys(own, "overall_balance")}
         for child, own in figures.items()
@@ -129,7 +126,7 @@ def _split(
     board: Board,
     code: str,
     total: Mapping[str, int],
-    pinned: Mapping[tuple[str, str], int],
+    pinned: Mapping[tuple[str, str], int | None],
     rng: Random,
 ) -> tuple[dict[str, dict[str, int]], dict[str, int]]:
     protocol = board.negotiation.protocol
@@ -144,10 +141,12 @@ def _split(
         if indicator.maximum is not None:
             figures[able[0]][name] = amount
             continue
-        left = amount - sum(pinned.get((child, name), 0) for child in able)
         free = [child for child in able if (child, name) not in pinned]
-        for child in able:
-            figures[child][name] = pinned.get((child, name), 0)
+        kept = {child: pinned[child, name] for child in able if (child, name) in pinned}
+        for child, value in kept.items():
+            if value is not None:
+                figures[child][name] = value
+        left = amount - sum(value or 0 for value in kept.values())
         if not free or rng.random() < 0.15:
             held = rng.randint(0, max(left, 0)) if free else left
             reserve[name] = held
@@ -161,15 +160,19 @@ def _split(
 
 
 def _commitments(board: Board, code: str, rng: Random) -> list[Move]:
-    scene = board.scene(code)
-    now = numbers.current(board.negotiation.protocol, board.cycle, scene.own.plan)
-    free = [n for n in TRADED if not _open(scene.own.plan.promises, n)]
-    settling = [one.name for one in board.negotiation.protocol.rounds if one.kind == "adjust"]
+    scene, protocol = board.scene(code), board.negotiation.protocol
+    now = numbers.current(protocol, board.cycle, scene.own.plan)
+    unit = scene.own.unit
+    able = [one for one in protocol.indicators if checks.applies(protocol, one, unit)]
+    free = [one for one in able if not _open(scene.own.plan.promises, one.name)]
+    settling = [one.name for one in protocol.rounds if one.kind == "adjust"]
     moves = []
-    for name in free or TRADED[:1]:
-        start = now.get(name, 0)
+    for one in free or able[:1]:
+        start = now.get(one.name, 0)
         to = start + rng.choice((1, 3, 8, -1 if start else 2))
-        body = {"indicator": name, "from": start, "to": to, "funded": rng.random() < 0.5}
+        if one.maximum is not None:
+            to = 0 if start else 1
+        body = {"indicator": one.name, "from": start, "to": to, "funded": rng.random() < 0.5}
         moves.append(("", {**body, "settle_in": settling[0], "reason": "按请示答复"}))
     return moves
 
@@ -180,16 +183,20 @@ def _distribute(board: Board, code: str, rng: Random) -> list[Move]:
     moves: list[Move] = []
     for promise in scene.own.plan.promises:
         held: Body = {"allocations": [], "reserve": promise.change}
+        indicator = protocol.indicators_by_name[promise.indicator]
         able = [
             c
             for c in scene.children
-            if numbers.binding(protocol, c.plan) and not _open(c.plan.promises, promise.indicator)
+            if numbers.binding(protocol, c.plan)
+            and not _open(c.plan.promises, promise.indicator)
+            and checks.applies(protocol, indicator, c.unit)
         ]
         if able and rng.random() < 0.8:
             child = rng.choice(able)
             now = numbers.current(protocol, board.cycle, child.plan).get(promise.indicator, 0)
             kept = rng.randint(min(0, promise.change), max(0, promise.change))
-            if now + promise.change - kept >= 0:
+            most = indicator.maximum if indicator.maximum is not None else 10**6
+            if 0 <= now + promise.change - kept <= most:
                 share = {"unit": child.unit.code, "amount": promise.change - kept}
                 held = {"allocations": [share], "reserve": kept}
         moves.append((promise.id, held))
@@ -263,11 +270,9 @@ def _finish_down(board: Board, code: str, rng: Random) -> None:
         "awaiting" if root else "",
         "acknowledged",
     ):
-        try:
-            board.act(code, code, "issue", natural(board, code, "issue", rng)[0][1])
-        except Refusal:  # what is promised to a child leaves too little for the others
+        if not natural(board, code, "issue", rng):
             _settle_promises(board)
-            board.act(code, code, "issue", natural(board, code, "issue", rng)[0][1])
+        board.act(code, code, "issue", natural(board, code, "issue", rng)[0][1])
 
 
 def _reopen(board: Board) -> None:

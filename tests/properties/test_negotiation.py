@@ -13,7 +13,7 @@ from collections import Counter
 from random import Random
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
@@ -34,6 +34,7 @@ QUICK = settings(
     deadline=None,
     max_examples=25,
     stateful_step_count=20,
+    phases=(Phase.generate,),  # a walk is made from a seed: there is little to shrink
     suppress_health_check=list(HealthCheck),
 )
 

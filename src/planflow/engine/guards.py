@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import cast
 
-from planflow.engine import numbers
+from planflow.engine import checks, numbers
 from planflow.engine.machine import stage
 from planflow.engine.scene import Scene, Seat
 from planflow.engine.state import Promise
@@ -141,6 +141,17 @@ def has_binding_issue(scene: Scene, _actor: str) -> Iterator[Finding]:
         yield Finding("has_binding_issue", {"unit": scene.own.unit.code})
 
 
+def some_indicator_free(scene: Scene, _actor: str) -> Iterator[Finding]:
+    """An indicator is left for which no promise to the unit is open (N10)."""
+    protocol, unit = scene.negotiation.protocol, scene.own.unit
+    taken = {one.indicator for one in scene.own.plan.promises if one.status == "open"}
+    able = [one.name for one in protocol.indicators if checks.applies(protocol, one, unit)]
+    if taken.issuperset(able):
+        yield from (
+            Finding("one_open_promise", {"indicator": name, "unit": unit.code}) for name in able
+        )
+
+
 def settling_round_ahead(scene: Scene, _actor: str) -> Iterator[Finding]:
     """A round that settles promises is still open or to come (N10)."""
     protocol, rounds = scene.negotiation.protocol, scene.cycle.rounds
@@ -271,7 +282,9 @@ ACTIONS: dict[str, Action] = {
         Action("issue", "issue", (round_open, has_children)),
         Action("acknowledge", "acknowledge", (round_open,)),
         Action(
-            "commitments", None, (not_root, not_settled, has_binding_issue, settling_round_ahead)
+            "commitments",
+            None,
+            (not_root, not_settled, has_binding_issue, settling_round_ahead, some_indicator_free),
         ),
         Action("distribute", None, (holds_unpassed, has_children, not_settled)),
         Action("fulfil", None, (holds_due, parent_open, untouched)),
