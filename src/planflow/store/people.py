@@ -1,6 +1,7 @@
 """Accounts, grants and tokens (F9)."""
 
 import datetime as dt
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -94,6 +95,25 @@ def holder(
         return None
     grants = tuple(Grant(row[3], row[4], row[5]) for row in rows if row[3] is not None)
     return rows[0][0], rows[0][1], rows[0][2], grants
+
+
+def names_at(
+    tx: Tx, unit_ids: Sequence[str], roles: Collection[str], now: dt.datetime
+) -> list[str]:
+    """Names of the accounts that hold one of these roles at one of these units now."""
+    query = (
+        select(ACCOUNTS.c.name)
+        .join(GRANTS, GRANTS.c.account_id == ACCOUNTS.c.id)
+        .where(
+            GRANTS.c.unit_id.in_(unit_ids),
+            GRANTS.c.role.in_(sorted(roles)),
+            GRANTS.c.valid_from <= now,
+            or_(GRANTS.c.valid_to.is_(None), GRANTS.c.valid_to > now),
+        )
+        .distinct()
+        .order_by(ACCOUNTS.c.name)
+    )
+    return list(tx.connection.execute(query).scalars())
 
 
 def unit_id(tx: Tx, code: str) -> str | None:

@@ -6,10 +6,10 @@ from typing import Any
 from sqlalchemy import select
 
 from planflow.domain.units import UnitNode
-from planflow.store.tables import CycleUnitRow, table
+from planflow.store.tables import CycleRow, CycleUnitRow, table
 from planflow.store.transaction import Database, Tx
 
-UNITS = table(CycleUnitRow)
+UNITS, CYCLES = table(CycleUnitRow), table(CycleRow)
 _COLUMNS = (
     UNITS.c.unit_id,
     UNITS.c.code,
@@ -56,6 +56,17 @@ def node_of_unit(
         for row in tx.connection.execute(query):
             found[row.unit_id] = memory["unit", cycle, row.unit_id] = _node(row)
     return {one: place for one, place in found.items() if place is not None}
+
+
+def cycles_of(tx: Tx, code: str) -> list[str]:
+    """Cycles with a unit in their tree, the one with the latest event first."""
+    query = (
+        select(CYCLES.c.id)
+        .join(UNITS, UNITS.c.cycle_id == CYCLES.c.id)
+        .where(UNITS.c.code == code)
+        .order_by(CYCLES.c.recorded_at.desc(), CYCLES.c.id.desc())
+    )
+    return list(tx.connection.execute(query).scalars())
 
 
 def above(

@@ -1,0 +1,28 @@
+"""What the command line looks up before it knows who asks: names and codes, no plan's content."""
+
+from planflow.access.table import READERS
+from planflow.errors import Refusal
+from planflow.services.site import Site
+from planflow.store import people, trees
+from planflow.store.transaction import Tx
+
+
+def latest_cycle(site: Site, unit: str) -> str:
+    """The cycle with this unit in which something happened last. Raises `Refusal` `not_found`."""
+    found = site.database.read(lambda tx: trees.cycles_of(tx, unit))
+    if not found:
+        raise Refusal("not_found", {"kind": "unit", "name": unit})
+    return found[0]
+
+
+def readers(site: Site, cycle: str, unit: str) -> list[str]:
+    """Names of the users in whose scope a unit lies. Raises `Refusal` `not_found`."""
+
+    def work(tx: Tx) -> list[str]:
+        place = trees.node(site.database, tx, cycle, unit)
+        if place is None:
+            raise Refusal("not_found", {"kind": "unit", "name": unit})
+        above = trees.nodes(site.database, tx, cycle, [unit, *place.ancestors])
+        return people.names_at(tx, [one.id for one in above.values()], READERS, site.clock())
+
+    return site.database.read(work)
