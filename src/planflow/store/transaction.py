@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from planflow.errors import Fault
 from planflow.store.faults import fault_of, worth_retrying
@@ -109,9 +109,12 @@ class Database:
 def open_database(url: str, threads: int) -> Database:
     """Open a database and check that it can be trusted with history.
 
-    Raises `Fault`: `sqlite_too_old`, `unknown_database`, `driver_missing`.
+    Raises `Fault`: `bad_database_url`, `sqlite_too_old`, `unknown_database`, `driver_missing`.
     """
-    parsed = make_url(url)
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError):  # its own words would repeat the address, password and all
+        raise Fault("bad_database_url") from None
     if parsed.get_backend_name() == "sqlite":
         return _open_sqlite(parsed, threads)
     if parsed.get_backend_name() == "postgresql":

@@ -1,0 +1,5 @@
+"""The command line."""
+
+from planflow.cli.entrance import main, run
+
+__all__ = ["main", "run"]

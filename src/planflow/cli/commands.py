@@ -1,0 +1,90 @@
+"""The tree of commands. Typer knows their shape; the catalogue holds every word of their help."""
+
+import re
+from functools import cache
+from typing import Annotated, Any, Literal
+
+import typer
+from typer.core import TyperGroup
+from typer.main import get_command
+
+from planflow import __version__
+from planflow.cli import accounts, demonstration, plans, protocols, serving
+from planflow.messages import sentence
+
+_SENTENCE = re.compile(r"(?<=。)|(?<=\.)(?= )|(?=[:：])")
+
+
+@cache
+def build(lang: str) -> Any:
+    """The whole command, its help in one language."""
+    app = typer.Typer(name="planflow", pretty_exceptions_enable=False)
+    app.callback(invoke_without_command=True)(_root)
+    app.command("demo")(demonstration.demo)
+    app.command("serve")(serving.serve)
+    app.command("migrate")(serving.migrate)
+    _group(app, "units").command("import")(accounts.import_units)
+    _group(app, "user").command("add")(accounts.add_user)
+    app.command("token")(accounts.token)
+    protocol = _group(app, "protocol")
+    protocol.command("check")(protocols.check)
+    protocol.command("draw")(protocols.draw)
+    app.command("show")(plans.show)
+    command = get_command(app)
+    _finish(command, lang, command.name or "")
+    return command
+
+
+def _group(app: typer.Typer, name: str) -> typer.Typer:
+    group = typer.Typer()
+    group.callback(invoke_without_command=True)(_overview)
+    app.add_typer(group, name=name)
+    return group
+
+
+def _root(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", is_eager=True)] = False,
+) -> None:
+    if version:
+        typer.echo(f"planflow {__version__}")
+        raise typer.Exit
+    _overview(context)
+
+
+def _overview(context: typer.Context) -> None:
+    """Without a command, a group tells what there is."""
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help(), nl=False)
+
+
+def _everywhere(
+    lang: Annotated[Literal["zh", "en"] | None, typer.Option("--lang", expose_value=False)] = None,
+    as_json: Annotated[bool, typer.Option("--json", expose_value=False)] = False,
+) -> None:
+    """Options of every command; they are read before the commands are built."""
+
+
+def _finish(command: Any, lang: str, name: str) -> None:
+    """Add the options that every command has, and the words of the help."""
+
+    def word(code: str) -> str:
+        return sentence(f"help.{code}", {}, lang)
+
+    probe = typer.Typer(add_completion=False)
+    probe.command()(_everywhere)
+    command.params += get_command(probe).params
+    command.help = word(name)
+    command.short_help = _SENTENCE.split(command.help, maxsplit=1)[0]
+    command.rich_help_panel = sentence("cli.commands", {}, lang)
+    for param in [*command.params, command.get_help_option(typer.Context(command))]:
+        shared = param.name in ("lang", "help", "version") or "completion" in param.name
+        own = {"as_json": "json"}.get(param.name) or (
+            param.name if shared else f"{name}_{param.name}"
+        )
+        param.help = word(own)
+        kind = "arguments" if param.param_type_name == "argument" else "options"
+        param.rich_help_panel = sentence(f"cli.{kind}", {}, lang)
+    if isinstance(command, TyperGroup):
+        for own_name, each in command.commands.items():
+            _finish(each, lang, own_name if name == "planflow" else f"{name}_{own_name}")
