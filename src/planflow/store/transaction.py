@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.pool import NullPool
 
 from planflow.errors import Fault
 from planflow.store.faults import fault_of, worth_retrying
@@ -72,23 +73,32 @@ class Database:
     def claim(self) -> None:
         """Make this the one serving process of an embedded database.
 
-        Raises `Fault` `second_process`. The claim is a lock on a file beside the database, which
-        the operating system drops when the process ends.
+        Raises `Fault` `second_process`, or what else keeps the claim from being written. The claim
+        is a lock on a file beside the database, which the operating system drops when the process
+        ends.
         """
         if not self.embedded or self.path is None:
             return
         url = URL.create("sqlite", database=f"{self.path}-serving")
         engine = create_engine(
-            url, module=sqlite_module(), connect_args={"isolation_level": None, "timeout": 0}
+            url,
+            module=sqlite_module(),
+            poolclass=NullPool,  # a pool would keep the claim after it is given back
+            connect_args={"isolation_level": None, "timeout": 0},
         )
-        connection = engine.connect()
+        connection: Connection | None = None
         try:
+            connection = engine.connect()
             connection.exec_driver_sql("PRAGMA locking_mode=EXCLUSIVE")
             connection.exec_driver_sql("CREATE TABLE IF NOT EXISTS serving (at TEXT)")
             connection.exec_driver_sql("DELETE FROM serving")
-        except DBAPIError:
-            connection.close()
-            raise Fault("second_process", {"path": str(self.path)}) from None
+        except DBAPIError as error:
+            if connection is not None:
+                connection.close()
+            found = fault_of(error)
+            if found.code == "database_busy":
+                raise Fault("second_process", {"path": str(self.path)}) from None
+            raise found from error
         self._claim = connection
 
     def _attempt(self, work: Callable[[Tx], T], options: dict[str, Any]) -> T:
@@ -137,9 +147,8 @@ def _open_sqlite(url: URL, threads: int) -> Database:
     if version < OLDEST_SQLITE:
         params = {"version": module.sqlite_version, "oldest": ".".join(map(str, OLDEST_SQLITE))}
         raise Fault("sqlite_too_old", params)
-    path = Path(url.database) if url.database else None
-    if path is not None:
-        _make_folder(path.parent)
+    path = _file_of(url)
+    _make_folder(path.parent)
     engine = create_engine(
         url,
         module=module,
@@ -151,6 +160,16 @@ def _open_sqlite(url: URL, threads: int) -> Database:
     event.listen(engine, "begin", _begin_sqlite)
     writer = ThreadPoolExecutor(1, thread_name_prefix="planflow-writer")
     return Database(engine, embedded=True, path=path, _writer=writer)
+
+
+def _file_of(url: URL) -> Path:
+    """The file an address names. One in memory is refused: each connection would have its own."""
+    name = url.database or ""
+    if "uri" in url.query:
+        name = name.removeprefix("file:")
+    if not name or ":memory:" in name or url.query.get("mode") == "memory":
+        raise Fault("bad_database_url")
+    return Path(name)
 
 
 def _make_folder(folder: Path) -> None:
@@ -190,4 +209,12 @@ def _open_postgresql(url: URL, threads: int) -> Database:
         )
     except ModuleNotFoundError:
         raise Fault("driver_missing", {"extra": "postgres"}) from None
+    event.listen(engine, "checkin", _forget_reading)
     return Database(engine, embedded=False)
+
+
+def _forget_reading(connection: Any, _record: Any) -> None:
+    # SQLAlchemy leaves "read write" behind a reading unit of work, which would overrule a server
+    # that is set to read-only, as one is whose disk runs full.
+    if connection is not None and not connection.closed:
+        connection.read_only = None
