@@ -289,3 +289,14 @@ def _parent(stat: Path) -> int:
     except OSError:
         time.sleep(0)
         return -1
+
+
+@pytest.mark.parametrize(("page", "lang"), [("README.md", "en"), ("README.zh-CN.md", "zh")])
+def test_the_readme_shows_the_table_that_the_demo_prints(
+    page: str, lang: str, tmp_path: Path
+) -> None:
+    text = (Path(__file__).parents[2] / page).read_text("utf-8")
+    shown = text.partition("<!-- demo:begin -->\n```text\n")[2].partition("\n```")[0]
+    out = demo("--lang", lang, home=tmp_path).stdout
+    assert shown
+    assert shown in "\n".join(line.rstrip() for line in out.splitlines())
