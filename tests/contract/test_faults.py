@@ -277,8 +277,10 @@ def test_a_full_disk_leaves_nothing_half_written(park: Park) -> None:
 
 def big() -> dict[str, Any]:
     """A working copy larger than any free page."""
-    item = {"indicator": "persons", "amount": 1, "reason_code": "other", "text": "因" * 2000}
-    return {"figures": {"persons": 1, "villages": 1}, "reconciling": [item] * 20}
+    names = ("persons", "villages", "county_exit", "households")
+    also = {f"basis_{n}": dict.fromkeys(names, 1) for n in range(500)}
+    reasons = {name: {"text": "因" * 2000} for name in names}
+    return {"figures": {"persons": 1, "villages": 1}, "also": also, "reasons": reasons}
 
 
 def fill(world: World) -> str:

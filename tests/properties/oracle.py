@@ -198,6 +198,7 @@ class Oracle:
         self._sound(unit, body["figures"])
         for item in body.get("reconciling", []):
             must(item["indicator"] in INDICATORS and item["reason_code"] in FOR_ITEMS)
+            must(self.children(unit) and self.summed(unit, item["indicator"]))
         self.drafts[here] = dict(body)
         self.typed.setdefault(here, set()).add(who)
 

@@ -37,4 +37,4 @@ class ReconcilingItem(Noun):
     indicator: Name
     amount: Figure
     reason_code: Name
-    text: Text = ""
+    text: Annotated[str, StringConstraints(min_length=1, max_length=2000)]

@@ -106,8 +106,13 @@ def _draft_faults(scene: Scene, command: SaveDraft) -> Iterator[Finding]:
     for basis, figures in command.also.items():
         yield from checks.figures(protocol, unit, figures, f"also.{basis}")
     yield from checks.reasons(protocol, command.reasons, _purpose(scene), "reasons")
+    summed = checks.carried(protocol, (child.unit for child in scene.children))
     for at, item in enumerate(command.reconciling):
         yield from _item_faults(scene, item, f"reconciling.{at}")
+        known = item.indicator in protocol.indicators_by_name
+        if known and not (scene.children and item.indicator in summed):
+            params = {"indicator": item.indicator, "unit": unit.code}
+            yield Finding("no_sum_to_reconcile", params, f"reconciling.{at}")
 
 
 def _item_faults(scene: Scene, item: ReconcilingItem, where: str) -> Iterator[Finding]:

@@ -192,6 +192,8 @@ def _tree(tx: Tx, negotiation: Negotiation, command: OpenCycle) -> list[dict[str
         ):
             rows[unit.code] = _place(command.id, unit, rows.get(parent), idle)
     findings += _no_task_faults(command.no_task, rows, command.root)
+    if not findings and not any(row["parent_code"] and not row["no_task"] for row in rows.values()):
+        findings.append(Finding("nobody_below", {"unit": command.root}, "leaf_level"))
     if findings:
         raise invalid(*findings[: rounds.NAMED_AT_MOST])
     return list(rows.values())
