@@ -6,7 +6,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, func, insert, select
 from sqlalchemy.engine import make_url
 
 from planflow.errors import Fault
@@ -16,6 +16,7 @@ from planflow.store.tables import SiteRow, table
 from planflow.store.transaction import Database, Tx
 
 SITE = table(SiteRow)
+_MIGRATING = 0x706C616E666C6F77  # "planflow": the key of the advisory lock
 
 
 def upgrade(database: Database, site_id: str, now: dt.datetime, role: str | None = None) -> str:
@@ -26,6 +27,9 @@ def upgrade(database: Database, site_id: str, now: dt.datetime, role: str | None
     """
 
     def work(tx: Tx) -> str:
+        if tx.locks:
+            # One at a time: processes that start together would change one trigger at once.
+            tx.connection.execute(select(func.pg_advisory_xact_lock(_MIGRATING)))
         found = _revision(tx.connection)
         if found is not None and found not in _known():
             raise Fault("database_newer", {"found": found, "known": head()})
