@@ -1,0 +1,206 @@
+"""N11: the one adjust: base, bound, reasons, sums; it happens once."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.rules.conftest import At
+from tests.rules.found import named, places, sums
+from tests.world import World
+
+WHY = {"persons": "criteria_not_met", "villages": "by_request"}
+
+
+def change(world: World, unit: str, **figures: int) -> None:
+    """Draft, submit and have accepted."""
+    world.report(unit, figures, {name: WHY[name] for name in figures})
+    world.accept(unit)
+
+
+def test_a_unit_that_does_nothing_keeps_its_base_and_is_done(at: At) -> None:
+    world = at("adjust")
+    assert world.plan("a", "A").figures["adjust"] == {
+        "persons": 60,
+        "villages": 60,
+        "county_exit": 1,
+    }
+    world.close("adjust")
+    for unit in "RCAB":
+        plan = world.plan("region", unit)
+        assert plan.figures["adjust"] == plan.figures["down2"]
+        assert {one.round for one in plan.headline.values()} == {"adjust"}
+    assert [event.round for event in world.history("A")][-1] == "down2"
+
+
+def test_a_change_names_its_reason(at: At) -> None:
+    world = at("adjust")
+    world.act("a", "A", "draft", {"figures": {"persons": 59, "villages": 61}})
+    refused = world.refused("invalid", lambda: world.act("a", "A", "submit"))
+    assert places(refused) == [
+        ("missing_reason", "reasons.persons"),
+        ("missing_reason", "reasons.villages"),
+    ]
+    reasons = {"persons": {"reason_code": "overall_balance"}}  # a reason for settling, not for this
+    draft = {"figures": {"persons": 59}, "reasons": reasons}
+    refused = world.refused("invalid", lambda: world.act("a", "A", "draft", draft))
+    assert places(refused) == [("unknown_reason_code", "reasons.persons")]
+    world.report("A", {"persons": 59}, WHY)
+    event = world.history("A")[-1]
+    assert event.parts["figures"]["task"] == {"persons": 59, "villages": 60, "county_exit": 1}
+
+
+def test_units_below_the_bounded_level_trade_freely_inside_it(at: At) -> None:
+    world = at("adjust")
+    change(world, "A", persons=0)
+    change(world, "B", persons=100)
+    world.close("adjust")  # the city's number is what it was: it need not act
+    assert world.plan("region", "A").figures["adjust"]["persons"] == 0
+
+
+def test_a_changed_sum_must_be_carried_up(at: At) -> None:
+    world = at("adjust")
+    change(world, "A", villages=62)
+    refused = world.refused("guard_failed", lambda: world.close("adjust"))
+    assert sums(refused) == [("sums_exact", "villages", 102, 100, -2)]
+    assert refused.refusal.findings[0].params["unit"] == "C"
+    world.act("city", "C", "draft", {"figures": {}})
+    refused = world.refused("guard_failed", lambda: world.act("city", "C", "submit"))
+    assert sums(refused) == [("sums_exact", "villages", 102, 100, -2)]
+    change(world, "C", villages=102)
+    world.close("adjust")
+    assert world.plan("region", "R").figures["adjust"]["villages"] == 102
+
+
+@pytest.mark.parametrize(("by", "taken"), [(5, True), (-5, True), (6, False), (-6, False)])
+def test_the_net_change_of_the_bounded_level_is_bounded(at: At, by: int, taken: bool) -> None:
+    world = at("adjust")  # villages: 5 % of 100 is 5, and at least 2
+    change(world, "A", villages=60 + by)
+    world.act("city", "C", "draft", {"figures": {"villages": 100 + by}})
+    if taken:
+        world.act("city", "C", "submit")
+        return
+    refused = world.refused("guard_failed", lambda: world.act("city", "C", "submit"))
+    assert sums(refused) == [("bounded", "villages", 100, 100 + by, by)]
+    assert refused.refusal.findings[0].params["limit"] == 5
+
+
+def test_the_absolute_allowance_counts_where_it_is_more(at: At) -> None:
+    world = at("adjust")  # persons: 5 % of 100 is 5, but 50 are always allowed
+    change(world, "A", persons=110)
+    world.report("C", {"persons": 150})
+
+
+def test_an_indicator_without_a_bound_cannot_be_adjusted_at_any_level(at: At) -> None:
+    world = at("adjust")
+    reasons = {"county_exit": "criteria_not_met"}
+    world.act("a", "A", "draft", {"figures": {"county_exit": 0}, "reasons": reasons})
+    refused = world.refused("guard_failed", lambda: world.act("a", "A", "submit"))
+    assert sums(refused) == [("bounded", "county_exit", 1, 0, -1)]
+    assert refused.refusal.findings[0].params["limit"] == 0
+
+
+def test_a_settled_number_is_bounded_too(at: At) -> None:
+    world = at("adjust")
+    world.report("C", {})
+    settled = {"figures": {"villages": 106}, "reasons": {"villages": "overall_balance"}}
+    refused = world.refused("guard_failed", lambda: world.act("region", "C", "accept", settled))
+    assert sums(refused) == [("bounded", "villages", 100, 106, 6)]
+    settled = {"figures": {"county_exit": 0}, "reasons": {"county_exit": "other"}}
+    refused = world.refused("guard_failed", lambda: world.act("region", "C", "accept", settled))
+    assert sums(refused) == [("bounded", "county_exit", 1, 0, -1)]
+
+
+def test_a_settled_number_that_breaks_the_sum_closes_no_round(at: At) -> None:
+    world = at("adjust")
+    world.report("C", {})
+    settled = {"figures": {"villages": 103}, "reasons": {"villages": "overall_balance"}}
+    world.act("region", "C", "accept", settled)
+    refused = world.refused("guard_failed", lambda: world.close("adjust"))
+    assert sums(refused) == [("sums_exact", "villages", 100, 103, 3)]
+    world.act("region", "C", "return", {"reason_code": "other", "text": "改回"})
+    world.act("city", "C", "submit")
+    world.accept("C")
+    world.close("adjust")
+
+
+def test_a_reserve_still_held_belongs_to_the_sum(at: At) -> None:
+    world = at("down2")
+    world.issue("R", {"C": {"persons": 100, "villages": 100}})
+    world.act("city", "C", "acknowledge")
+    figures = {"A": {"persons": 55, "villages": 60}, "B": {"persons": 40, "villages": 40}}
+    world.issue("C", figures, reserve={"persons": 5})
+    world.act("a", "A", "acknowledge")
+    world.act("b", "B", "acknowledge")
+    world.close("down2")
+    world.open("adjust")
+    change(world, "A", persons=54)
+    world.act("city", "C", "draft", {"figures": {"persons": 94}})
+    refused = world.refused("guard_failed", lambda: world.act("city", "C", "submit"))
+    assert sums(refused) == [("sums_exact", "persons", 99, 94, -5)]
+    change(world, "C", persons=99)
+    world.close("adjust")
+    assert world.plan("region", "R").figures["adjust"]["persons"] == 99
+
+
+def test_an_item_may_stand_in_the_sum(at: At) -> None:
+    world = at("adjust")
+    change(world, "A", persons=57)
+    item = {"indicator": "persons", "amount": 3, "reason_code": "household_moved", "text": "迁入"}
+    world.act("city", "C", "draft", {"figures": {}, "reconciling": [item]})
+    world.act("city", "C", "submit")
+    world.accept("C")
+    world.close("adjust")
+    assert world.plan("region", "R").figures["adjust"]["persons"] == 100
+
+
+def test_a_returned_unit_keeps_its_parent_waiting_but_a_withdrawn_one_does_not(at: At) -> None:
+    world = at("adjust")
+    world.report("A", {"persons": 59}, WHY)
+    world.act("city", "A", "return", {"reason_code": "incomplete", "text": "x"})
+    refused = world.refused("guard_failed", lambda: world.close("adjust"))
+    assert named(refused, "unit", "state")[0] == ("units_done", "A", "adjust.returned")
+    world.act("a", "A", "draft", {"figures": {}})
+    world.act("a", "A", "submit")  # it goes back to its base
+    world.act("a", "A", "withdraw")
+    world.close("adjust")
+    assert world.plan("region", "A").figures["adjust"]["persons"] == 60
+
+
+def test_it_happens_once(at: At) -> None:
+    world = at("adjust")
+    refused = world.refused("illegal_transition", lambda: world.open("adjust"))
+    assert refused.refusal.params == {"action": "open", "state": "adjust.open"}
+    world.close("adjust")
+    refused = world.refused("illegal_transition", lambda: world.open("adjust"))
+    assert refused.refusal.params == {"action": "open", "state": "adjust.closed"}
+    refused = world.refused(
+        "illegal_transition", lambda: world.act("a", "A", "draft", {"figures": {"persons": 59}})
+    )
+    assert refused.refusal.params == {"action": "draft", "state": "settled"}
+
+
+def test_a_branch_without_the_bounded_level_is_bounded_at_its_top(at: At) -> None:
+    world = at("")
+    world.units("code,name,level,parent\nD,直管县,county,R\n")
+    world.user("d", "planner", "D")
+    world.cycle("c2")
+    figures = {
+        "A": {"persons": 60, "villages": 60},
+        "B": {"persons": 40, "villages": 40},
+        "D": {"persons": 40, "villages": 40},
+    }
+    world.play_until("adjust", figures)
+    world.act("d", "D", "draft", {"figures": {"villages": 43}, "reasons": WHY})
+    refused = world.refused("guard_failed", lambda: world.act("d", "D", "submit"))
+    assert sums(refused) == [("bounded", "villages", 40, 43, 3)]
+    change(world, "D", villages=42)
+    world.close("adjust")
+
+
+def test_a_cycle_that_starts_at_the_bounded_level_is_bounded_at_close(at: At) -> None:
+    world = at("")
+    world.cycle("c2", who="city", root="C")
+    world.play_until("adjust")
+    change(world, "A", villages=66)
+    refused = world.refused("guard_failed", lambda: world.close("adjust"))
+    assert sums(refused) == [("bounded", "villages", 100, 106, 6)]
