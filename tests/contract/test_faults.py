@@ -21,6 +21,7 @@ from sqlalchemy import event, text
 from sqlalchemy.engine import make_url
 
 from planflow.errors import Fault, Refusal
+from planflow.services import people, units
 from planflow.services.site import Site, migrate, open_site
 from planflow.store.transaction import sqlite_module
 from tests.conftest import Park, peopled
@@ -461,3 +462,24 @@ def test_a_server_that_dropped_its_connections_is_found_again(park: Park) -> Non
     assert world.snapshot() == before
     assert world.act("a", "A", "submit").state == "up1.submitted"
     world.site.close()
+
+
+def test_a_character_that_a_database_cannot_hold_is_the_askers_mistake(world: World) -> None:
+    """N13: the same on both databases, and never "the database is gone"."""
+    world.play_until("down1")
+    allocations = [{"unit": "C", "figures": {"persons": 1, "villages": 1}}]
+    for field in ("document_no", "reason"):
+        body = {"allocations": allocations, field: "1\x00号"}
+        seen = world.refused("invalid", partial(world.act, "region", "R", "issue", body))
+        assert seen.codes == ["bad_text"]
+    # A backslash before it makes it six plain characters.
+    world.act("region", "R", "issue", {"allocations": allocations, "document_no": "\\u0000"})
+    asked: list[Callable[[], object]] = [
+        lambda: world.plan("region", "\x00"),
+        lambda: world.plan("region", "R", "\x00"),
+        lambda: people.sign_in(world.site, "\x00", "password-1"),
+        lambda: units.get_unit(world.site, world.readers["region"], "\x00"),
+    ]
+    for ask in asked:
+        with pytest.raises(Refusal):
+            ask()

@@ -1,5 +1,6 @@
 """Bytes of a request body to a command; every fault of the shape gets its own code and field."""
 
+import re
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -25,12 +26,16 @@ _CODES = {
     "string_unicode": "bad_text",
 }
 
+_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")  # escaped in JSON; not every database can hold it
+
 
 def parse(kind: type[T], raw: bytes) -> T:
     """Read a command from JSON; an empty body is an empty object.
 
     Raises `Refusal` `invalid` with one finding per fault.
     """
+    if _NUL.search(raw):
+        raise invalid(Finding("bad_text"))
     try:
         return kind.model_validate_json(raw or b"{}")
     except ValidationError as error:

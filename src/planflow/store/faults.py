@@ -37,6 +37,11 @@ def fault_of(error: DBAPIError) -> Fault:
     return Fault(found[0] if found else "database_unavailable")
 
 
+def bad_text(error: DBAPIError) -> bool:
+    """Whether a text holds what PostgreSQL cannot: that is the asker's mistake, and no fault."""
+    return "NUL (0x00)" in str(error.orig)
+
+
 def worth_retrying(error: DBAPIError) -> bool:
     """Whether another transaction was in the way, so that a second run may pass."""
     return getattr(error.orig, "sqlstate", None) in _RETRIED

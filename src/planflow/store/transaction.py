@@ -14,8 +14,8 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.pool import NullPool
 
-from planflow.errors import Fault
-from planflow.store.faults import fault_of, worth_retrying
+from planflow.errors import Fault, Finding, invalid
+from planflow.store.faults import bad_text, fault_of, worth_retrying
 
 T = TypeVar("T")
 OLDEST_SQLITE = (3, 51, 3)  # before it: corruption when a WAL file is reset
@@ -109,6 +109,8 @@ class Database:
                     connection.commit()
                     return answer
             except DBAPIError as error:
+                if bad_text(error):
+                    raise invalid(Finding("bad_text")) from None
                 if attempt == ATTEMPTS or not worth_retrying(error):
                     raise fault_of(error) from error
                 # Another's commit came between; what it wrote decides the second run.
