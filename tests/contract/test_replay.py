@@ -7,10 +7,13 @@ event is found at the event it was made to.
 
 from __future__ import annotations
 
+import datetime as dt
+import itertools
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from random import Random
 from typing import Any
 
@@ -47,6 +50,18 @@ def test_a_whole_cycle_is_the_fold_of_its_events(world: World) -> None:
     print(found)
     assert found.streams == 6  # site, cycle, and the plans of R, C, A and B
     assert found.commitments == 5
+
+
+def test_time_goes_forward_in_every_stream_whatever_the_clock_says(databases: Databases) -> None:
+    """F4: recorded_at is strictly later than the last of its stream, on a clock set back as well."""
+    with a_site(databases) as site:
+        start, ticks = site.clock(), itertools.count()
+        backwards = replace(site, clock=lambda: start - dt.timedelta(seconds=next(ticks)))
+        world = peopled(site, databases)
+        world.site = backwards
+        world.play_all()
+        print(audit(site))
+        assert next(ticks) > 30
 
 
 def walked(databases: Databases, examples: int) -> None:
