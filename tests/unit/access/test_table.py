@@ -1,0 +1,70 @@
+"""Who may what: every role at every relation for every action, written out."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+from planflow.access.table import (
+    ACTS,
+    ROLES,
+    Standing,
+    grant_for,
+    may_read,
+    sees_draft,
+)
+
+# Region over city over county; the plan is the city's.
+PLACES = {"own": "R/C", "parent": "R", "child": "R/C/A", "beside": "R/D", "nowhere": ""}
+PLAN, PARENT = "R/C", "R"
+
+MAY = {
+    ("own", "planner"): {"draft", "submit", "withdraw", "acknowledge"},
+    ("own", "admin"): {"draft", "submit", "withdraw", "acknowledge", "issue", "distribute"},
+    ("parent", "admin"): {"accept", "return", "commitments", "fulfil", "waive", "headline"},
+}
+
+
+def standing(role: str, place: str) -> Standing:
+    return Standing(f"{role}@{place}", role, PLACES[place])
+
+
+EVERYWHERE = list(itertools.product(ROLES, PLACES))
+
+
+@pytest.mark.parametrize(("role", "place"), EVERYWHERE)
+def test_a_role_at_a_place_may_just_this(role: str, place: str) -> None:
+    one = standing(role, place)
+    allowed = {name for name in ACTS if grant_for([one], name, PLAN, PARENT)}
+    assert allowed == MAY.get((place, role), set())
+
+
+@pytest.mark.parametrize(("role", "place"), EVERYWHERE)
+def test_a_plan_is_read_at_its_unit_and_above(role: str, place: str) -> None:
+    reads = role in ("planner", "admin", "auditor") and place in ("own", "parent")
+    assert may_read([standing(role, place)], PLAN) == reads
+
+
+@pytest.mark.parametrize(("role", "place"), EVERYWHERE)
+def test_a_working_copy_is_seen_by_its_own_unit_only(role: str, place: str) -> None:
+    sees = role in ("planner", "admin") and place == "own"
+    assert sees_draft([standing(role, place)], PLAN) == sees
+
+
+def test_the_root_stands_in_for_its_own_parent_for_its_headline_alone() -> None:
+    admin = Standing("g", "admin", "R")
+    allowed = {name for name in ACTS if grant_for([admin], name, "R", None)}
+    assert allowed == MAY["own", "admin"] | {"headline"}
+
+
+def test_the_grant_that_allows_is_the_one_recorded() -> None:
+    grants = [Standing("reads", "auditor", "R"), Standing("acts", "admin", "R")]
+    assert grant_for(grants, "accept", PLAN, PARENT) == "acts"
+    assert grant_for(grants, "submit", PLAN, PARENT) is None
+
+
+def test_a_code_that_begins_like_another_is_another_unit() -> None:
+    assert not may_read([Standing("g", "admin", "R/C")], "R/C1")
+    assert not may_read([Standing("g", "admin", "R/C1")], "R/C")
+    assert grant_for([Standing("g", "admin", "R/C")], "draft", "R/C1", "R") is None
