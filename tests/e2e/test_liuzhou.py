@@ -116,7 +116,7 @@ def people(base_url: str) -> Iterator[Negotiation]:
 def test_the_plan_of_2019(people: Negotiation) -> None:
     region, city = people.region, people.city
     idle = [{"unit": IDLE, "reason": "无脱贫任务"}]
-    terms = {
+    terms: dict[str, Any] = {
         "protocol": "exit-plan",
         "year": 2019,
         "root": REGION,
