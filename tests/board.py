@@ -18,7 +18,7 @@ from typing import Any
 
 from planflow.access import table as access
 from planflow.access.table import Standing
-from planflow.domain.commands import CloseRound, OpenCycle, SaveDraft
+from planflow.domain.commands import CloseRound, SaveDraft
 from planflow.domain.events import Draft, Event, Many
 from planflow.domain.parsing import parse
 from planflow.domain.units import UnitNode
@@ -85,17 +85,14 @@ class Board:
             path = f"{nodes[parent].path}/{code}" if parent else code
             marks = frozenset(part for part in attributes.split(";") if part)
             nodes[code] = UnitNode(f"id-{code}", code, code, level, path, marks, idle)
-        root = next(iter(nodes))
-        terms = OpenCycle(
+        cycle = CycleState(
             id="c1",
             protocol=negotiation.protocol.name,
+            digest=negotiation.digest,
             year=2019,
-            root=root,
+            root=next(iter(nodes)),
             leaf_level=negotiation.protocol.levels[-1].name,
         )
-        first = rounds.open_cycle(negotiation, terms, len(nodes), Hand("R", "g", lambda: "e0"))[0]
-        event = _event(first, "cycle", 1, "R")
-        cycle = evolve.cycle(None, event, negotiation.protocol.rounds[-1].name)
         return cls(negotiation, nodes, cycle, _people(nodes))
 
     # What is around a plan
@@ -206,6 +203,8 @@ class Board:
         promise: str = "",
     ) -> None:
         """Carry out an act. Raises `Refusal`."""
+        if promise and self.plan(code).promise(promise) is None:
+            raise Refusal("not_found", {"kind": "commitment", "name": promise})
         grant = self._grant(who, code, action)
         if grant is None:
             raise Refusal("forbidden", {"action": action})
@@ -324,5 +323,14 @@ def _event(draft: Draft, stream: str, seq: int, who: str) -> Event:
     # Through JSON, as from a database: a part that JSON cannot hold would show here.
     told = json.loads(json.dumps(parts))
     return Event(
-        draft.id, stream, seq, draft.kind, draft.round, NOW, who, "g", draft.cites, parts=told
+        id=draft.id,
+        stream=stream,
+        seq=seq,
+        kind=draft.kind,
+        round=draft.round,
+        recorded_at=NOW,
+        actor=who,
+        grant="g",
+        cites=draft.cites,
+        parts=told,
     )

@@ -93,7 +93,8 @@ def _entered(board: Board, code: str) -> set[str]:
 def _issue(board: Board, code: str, rng: Random) -> list[Move]:
     scene = board.scene(code)
     if board.kind != "down" or not scene.children:
-        return [("", {"allocations": []})]
+        named = [{"unit": child.unit.code, "figures": {}} for child in scene.children]
+        return [("", {"allocations": named})]
     record = scene.own.plan.record(board.round)
     # what is promised to a child stays as it was issued, if only not at all
     pinned = {

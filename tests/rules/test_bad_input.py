@@ -219,7 +219,7 @@ CASES = (
     Bad(
         "before its round",
         "up1",
-        act("region", "R", "issue", {"allocations": []}),
+        act("region", "R", "issue", {"allocations": [share("C", 1, 1)]}),
         "illegal_transition",
     ),
     Bad(

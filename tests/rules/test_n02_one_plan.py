@@ -44,7 +44,9 @@ def test_a_state_between_rounds_is_the_last_one(at: At) -> None:
         "C": "down1.distributed",
         "A": "down1.acknowledged",
     }
-    refused = world.refused("guard_failed", lambda: world.issue("R", {"C": {}}))
+    refused = world.refused(
+        "guard_failed", lambda: world.issue("R", {"C": {"persons": 1, "villages": 1}})
+    )
     assert named(refused, "round") == [("round_open", "down1")]
 
 

@@ -44,6 +44,7 @@ rounds:
       indicators:
         kilometres: {percent: 10, absolute: 0}
         drift: {percent: 0, absolute: 3}
+        cox: {percent: 0, absolute: 1}
 reason_codes:
   - {name: wind, title: {zh: 风, en: Wind}, purposes: [return, settle, reconcile, issue, adjust]}
 markup: forbid

@@ -138,6 +138,23 @@ def test_the_bound_is_the_protocols(board: Board) -> None:
     assert refused.value.findings[0].params["limit"] == 20
 
 
+def test_a_change_of_what_is_entered_above_the_leaves_is_explained_there(board: Board) -> None:
+    """A crew has seats, but its cox is its own figure: nobody below explained it (N11)."""
+    fixed(board)
+    board.open("tweak")
+    board.act("e", "E", "draft", {"figures": {"cox": 0}})
+    with pytest.raises(Refusal) as refused:
+        board.act("e", "E", "submit")
+    assert [(one.code, one.where) for one in refused.value.findings] == [
+        ("missing_reason", "reasons.cox")
+    ]
+    board.act("e", "E", "draft", {"figures": {"cox": 0}, "reasons": {"cox": "wind"}})
+    board.act("e", "E", "submit")
+    board.act("S", "E", "accept")
+    up(board, "S", cox=0)  # a sum of what its crews explained
+    board.close("tweak")
+
+
 def test_a_parent_skips_the_level_that_is_not_there(board: Board) -> None:
     answered(board)
     assert board.parent("T1") == "T"
