@@ -45,22 +45,22 @@ class Visit:
     lang: str
     readable: bool
 
-    async def answer(self, work: Work, status: int = 200) -> Response:
+    async def answer(self, work: Work, status: int = 200, *, tokened: bool = True) -> Response:
         """Sign the reader in, do the work and write the answer, all in one hop."""
 
         def carry(site: Site) -> Response:
             reader = authenticate(site, self.token, self.lang)
             if not self.readable:
                 raise Refusal("not_found")
-            return written(work(site, reader), self.lang, status)
+            return written(work(site, reader), self.lang, status, tokened=tokened)
 
         return await self.door.through(carry)
 
 
-def written(view: View, lang: str, status: int = 200) -> Response:
+def written(view: View, lang: str, status: int = 200, *, tokened: bool = True) -> Response:
     """A view as an answer; a plan carries its version as its write token."""
     headers = {"Content-Language": lang, "Vary": "Accept-Language"}
-    if isinstance(view, PlanView):
+    if isinstance(view, PlanView) and tokened:
         headers["ETag"] = f'"{view.version}"'
     body = view.model_dump_json(by_alias=True)
     return Response(body.encode(), status, headers, "application/json")

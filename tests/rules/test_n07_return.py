@@ -123,7 +123,7 @@ def test_a_resubmission_may_be_taken_back_too(at: At) -> None:
     world.act("city", "A", "return", BACK)
     world.report("A", {**A, "persons": 1})
     world.act("a", "A", "withdraw")
-    assert world.state("A") == "up1.drafting"
+    assert world.state("A") == "up1.returned"  # what the parent asked is still to be answered
     world.act("a", "A", "submit")
     assert [event.kind for event in world.history("A")] == [
         "submitted",

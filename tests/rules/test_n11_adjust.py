@@ -153,7 +153,7 @@ def test_an_item_may_stand_in_the_sum(at: At) -> None:
     assert world.plan("region", "R").figures["adjust"]["persons"] == 100
 
 
-def test_a_returned_unit_keeps_its_parent_waiting_but_a_withdrawn_one_does_not(at: At) -> None:
+def test_a_returned_unit_keeps_its_parent_waiting_until_it_has_answered(at: At) -> None:
     world = at("adjust")
     world.report("A", {"persons": 59}, WHY)
     world.act("city", "A", "return", {"reason_code": "incomplete", "text": "x"})
@@ -162,6 +162,10 @@ def test_a_returned_unit_keeps_its_parent_waiting_but_a_withdrawn_one_does_not(a
     world.act("a", "A", "draft", {"figures": {}})
     world.act("a", "A", "submit")  # it goes back to its base
     world.act("a", "A", "withdraw")
+    refused = world.refused("guard_failed", lambda: world.close("adjust"))
+    assert named(refused, "unit", "state")[0] == ("units_done", "A", "adjust.returned")
+    world.act("a", "A", "submit")
+    world.act("city", "A", "accept")
     world.close("adjust")
     assert world.plan("region", "A").figures["adjust"]["persons"] == 60
 

@@ -62,7 +62,8 @@ async def get_plan(visit: Visiting, cycle: str, unit: str, as_of: AsOf = None) -
             raise
         return plans.get_plan(site, reader, cycle, unit, at)
 
-    return await visit.answer(look)
+    # How a plan once was is nothing to act on.
+    return await visit.answer(look, tokened=as_of is None)
 
 
 @router.get("/{unit}/history", response_model=Page[EventView], responses=refusals(READ))

@@ -73,13 +73,13 @@ class Issue(Command):
     """Issue figures to every participating child, in one act (N5)."""
 
     action: ClassVar[str] = "issue"
-    allocations: tuple[Allocation, ...]
+    allocations: tuple[Allocation, ...] = Field(max_length=10_000)
     total: Figures | None = None
     reserve: Figures = Field(default_factory=dict)
     reason: Text = ""
     document_no: DocumentNo = ""
     cites: tuple[DocumentNo, ...] = Field(default=(), max_length=20)
-    dated: dt.date | None = None
+    dated: Annotated[dt.date, Field(strict=True)] | None = None
 
 
 class Acknowledge(Command):
@@ -159,7 +159,7 @@ class OpenCycle(Noun):
     year: Annotated[int, Field(strict=True, ge=1900, le=2200)]
     root: UnitCode
     leaf_level: Name
-    no_task: tuple[NoTask, ...] = ()
+    no_task: tuple[NoTask, ...] = Field(default=(), max_length=100_000)
 
 
 class OpenRound(Noun):

@@ -41,6 +41,12 @@ class Many:
     entries: Sequence[Any]
 
 
+def spoken(texts: Mapping[str, str]) -> dict[str, Many]:
+    """Free texts as a part of their own, one entry each, so that any of them can be erased alone."""
+    said = [{"of": name, "text": text} for name, text in texts.items() if text]
+    return {"texts": Many(said)} if said else {}
+
+
 @dataclass(frozen=True, slots=True)
 class Event:
     """A recorded event. A part that was erased is absent from `parts`."""
@@ -53,6 +59,8 @@ class Event:
     recorded_at: dt.datetime
     actor: str
     grant: str
+    via: str = ""
+    cycle_seq: int = 0
     cites: tuple[str, ...] = ()
     parts: Mapping[str, Any] = field(default_factory=dict)
     v: int = VERSION

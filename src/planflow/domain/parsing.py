@@ -1,6 +1,8 @@
 """Bytes of a request body to a command; every fault of the shape gets its own code and field."""
 
+import json
 import re
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -8,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 from planflow.errors import Finding, Refusal, invalid
 
 T = TypeVar("T", bound=BaseModel)
+_TOLD_AT_MOST = 100
 
 _CODES = {
     "missing": "missing",
@@ -37,18 +40,45 @@ def parse(kind: type[T], raw: bytes) -> T:
     if _NUL.search(raw):
         raise invalid(Finding("bad_text"))
     try:
+        json.loads(raw or b"{}", object_pairs_hook=_without_repeats)
         return kind.model_validate_json(raw or b"{}")
     except ValidationError as error:
         raise refusal(error) from None
+    except (ValueError, RecursionError):  # no JSON, or too deep
+        raise invalid(Finding("malformed_json", {"field": ""})) from None
+
+
+def attempt(kind: type[T], raw: bytes) -> Callable[[], T]:
+    """Read a command now; what is answered gives it, or raises its refusal, when it is called."""
+    try:
+        command = parse(kind, raw)
+    except Refusal as found:
+        refused = found
+
+        def refuse() -> T:
+            raise refused
+
+        return refuse
+    return lambda: command
 
 
 def refusal(error: ValidationError) -> Refusal:
     """Turn pydantic's findings into ours, without repeating the input (it may be personal)."""
     seen: dict[tuple[str, str], Finding] = {}
-    for fault in error.errors(include_input=False, include_url=False):
+    for fault in error.errors(include_input=False, include_url=False)[:_TOLD_AT_MOST]:
         finding = _finding(fault)
         seen.setdefault((finding.code, finding.where), finding)
     return invalid(*seen.values())
+
+
+def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Refuse a field given twice: readers of JSON differ in which of the two they keep."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise invalid(Finding("repeated_field", {"field": twice[:64]}, twice[:64]))
+    return found
 
 
 def _finding(fault: Any) -> Finding:

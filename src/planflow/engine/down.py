@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from planflow.domain.commands import Acknowledge, Allocation, Issue
-from planflow.domain.events import Draft, Many
+from planflow.domain.events import Draft, Many, spoken
 from planflow.engine import checks, numbers
 from planflow.engine.guards import require
 from planflow.engine.hand import Hand
@@ -27,8 +27,10 @@ def issue(scene: Scene, command: Issue, hand: Hand) -> list[Draft]:
     other.
     """
     _refuse(invalid, _static_faults(scene, command))
+    if scene.children:
+        _refuse(invalid, _naming_faults(scene, command))
     require(scene, command.action, hand.actor)
-    _refuse(invalid, _naming_faults(scene, command))
+    _refuse(invalid, _superseding_faults(scene, command))
     by_code = {child.unit.code: child for child in scene.children}
     _refuse(invalid, _figure_faults(scene, command, by_code))
     total = _total(scene, command)
@@ -55,8 +57,7 @@ def _events(
         "terms": terms,
         "allocations": Many(entries),
     }
-    if command.reason:
-        parts["texts"] = {"reason": command.reason}
+    parts |= spoken({"reason": command.reason})
     drafts = [Draft("distributed", scene.own.unit.code, scene.round, parts, own_id)]
     return drafts + [
         _issued(scene, one, child_ids[one.unit], own_id, terms, command) for one in changed
@@ -70,9 +71,7 @@ def _issued(
     texts = checks.texts(one.reasons, codes)
     if command.reason:
         texts["reason"] = command.reason
-    parts = {"figures": dict(one.figures), "reasons": codes, "terms": terms}
-    if texts:
-        parts["texts"] = texts
+    parts = {"figures": dict(one.figures), "reasons": codes, "terms": terms, **spoken(texts)}
     return Draft("issued", one.unit, scene.round, parts, event, (cites,))
 
 
@@ -100,6 +99,9 @@ def _naming_faults(scene: Scene, command: Issue) -> Iterator[Finding]:
     for code, name in known.items():
         if code not in named:
             yield Finding("missing_child", {"unit": code, "name": name}, "allocations")
+
+
+def _superseding_faults(scene: Scene, command: Issue) -> Iterator[Finding]:
     # Also where the unit was issued anew since and signed for it: its own split is replaced.
     superseding = scene.own.plan.record(scene.round).split is not None
     for field, given in (("reason", command.reason), ("document_no", command.document_no)):

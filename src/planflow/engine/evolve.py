@@ -33,7 +33,10 @@ TRIGGERS = {
 def plan(negotiation: Negotiation, state: PlanState, event: Event) -> PlanState:
     """Apply one event of a plan's own stream."""
     changed = HANDLERS[event.kind](state, event)
-    return changed.but(state=_move(negotiation, state.state, event), position=event.seq)
+    return changed.but(
+        state=_move(negotiation, state.state, event, returned=state.record(event.round).returned),
+        position=event.seq,
+    )
 
 
 def replay(negotiation: Negotiation, events: Iterable[Event]) -> PlanState:
@@ -63,12 +66,14 @@ def cycle(state: CycleState | None, event: Event, last_round: str) -> CycleState
     )
 
 
-def _move(negotiation: Negotiation, state: str, event: Event) -> str:
+def _move(negotiation: Negotiation, state: str, event: Event, *, returned: bool) -> str:
     trigger = TRIGGERS.get(event.kind)
     if trigger is None:
         return state
     if state.rpartition(".")[0] != event.round:
         state = negotiation.step(state, enter(event.round))
+    if trigger == "withdraw" and returned:
+        trigger = "withdraw_returned"
     if trigger == "issue" and not negotiation.can(state, trigger):
         trigger = "originate"  # the root's: nobody issued to it
     return negotiation.step(state, trigger)
@@ -93,6 +98,10 @@ def _submitted(state: PlanState, event: Event) -> PlanState:
     )
 
 
+def _returned(state: PlanState, event: Event) -> PlanState:
+    return _with(state, event.round, returned=True)
+
+
 def _unchanged(state: PlanState, _event: Event) -> PlanState:
     return state
 
@@ -110,7 +119,11 @@ def _withdrawn(state: PlanState, event: Event) -> PlanState:
 
 def _accepted(state: PlanState, event: Event) -> PlanState:
     return _with(
-        state, event.round, settled=event.parts["figures"], settled_reasons=event.parts["reasons"]
+        state,
+        event.round,
+        settled=event.parts["figures"],
+        settled_reasons=event.parts["reasons"],
+        returned=False,
     )
 
 
@@ -172,7 +185,7 @@ HANDLERS: dict[str, Callable[[PlanState, Event], PlanState]] = {
     "submitted": _submitted,
     "withdrawn": _withdrawn,
     "accepted": _accepted,
-    "returned": _unchanged,
+    "returned": _returned,
     "issued": _issued,
     "acknowledged": _unchanged,
     "distributed": _distributed,

@@ -7,13 +7,16 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import cast
 
+from planflow.domain.commands import SaveDraft
 from planflow.engine import checks, numbers
 from planflow.engine.machine import stage
 from planflow.engine.scene import Scene, Seat
 from planflow.engine.state import Promise
-from planflow.errors import Finding, Refusal, guard_failed
+from planflow.errors import Finding, Refusal, guard_failed, invalid
+from planflow.protocol.models import Purpose
 from planflow.quota import exact
 
+INCOMPLETE = ("missing_figure", "missing_reason")
 Guard = Callable[[Scene, str], Iterator[Finding]]  # scene, actor → findings
 
 
@@ -45,11 +48,13 @@ def blocked(scene: Scene, action: str, actor: str) -> list[Finding]:
 def require(scene: Scene, action: str, actor: str) -> None:
     """Refuse an action that is blocked.
 
-    Raises `Refusal` `illegal_transition` or `guard_failed`.
+    Raises `Refusal` `illegal_transition`, `invalid` or `guard_failed`.
     """
     findings = blocked(scene, action, actor)
     if findings and findings[0].code == "illegal_transition":
         raise Refusal("illegal_transition", findings[0].params)
+    if findings and findings[0].code in INCOMPLETE:
+        raise invalid(*findings)  # something is missing: no rule was asked yet
     if findings:
         raise guard_failed(*findings)
 
@@ -109,6 +114,32 @@ def has_draft(scene: Scene, _actor: str) -> Iterator[Finding]:
     """There is a working copy to submit (F3)."""
     if scene.own.draft is None:
         yield Finding("has_draft", {})
+
+
+def complete(scene: Scene, _actor: str) -> Iterator[Finding]:
+    """The working copy has every figure the round requires; a change has its reason (N3, N11)."""
+    protocol, unit = scene.negotiation.protocol, scene.own.unit
+    figures = drafted(scene)
+    yield from checks.missing(protocol, unit, scene.round, figures, "figures")
+    one = protocol.rounds_by_name[scene.round]
+    if one.kind != "adjust":
+        return
+    given = SaveDraft.model_validate(scene.own.draft).reasons
+    changed = exact.differences(numbers.base(scene.own.plan, one), figures)
+    # A level above only adds up what its children explained.
+    summed = checks.carried(protocol, (child.unit for child in scene.children))
+    entered = (
+        off.indicator for off in changed if not scene.children or off.indicator not in summed
+    )
+    known = ", ".join(protocol.reason_names("adjust"))
+    codes = checks.coded(protocol, given, "adjust")
+    yield from checks.unexplained(entered, codes, known, "reasons")
+
+
+def purpose(scene: Scene) -> Purpose | None:
+    """What reasons in the working copy are for; in an up round any will do."""
+    one = scene.negotiation.protocol.rounds_by_name.get(scene.round)
+    return "adjust" if one and one.kind == "adjust" else None
 
 
 def has_children(scene: Scene, _actor: str) -> Iterator[Finding]:
@@ -246,7 +277,9 @@ def bound_findings(scene: Scene, seat: Seat, figures: Mapping[str, int]) -> Iter
     here = _answers_for(scene, seat, one.bounds.level)
     for off in exact.differences(start, figures):
         bound = one.bounds.indicators.get(off.indicator)
-        if bound is None:
+        if off.indicator not in start:
+            yield Finding("never_issued", {"indicator": off.indicator, "got": off.got})
+        elif bound is None:
             yield Finding("bounded", {**_fields(off), "limit": 0})
         elif here:
             limit = exact.allowance(off.expected, bound.percent, bound.absolute)
@@ -275,7 +308,9 @@ ACTIONS: dict[str, Action] = {
     action.name: action
     for action in (
         Action("draft", "submit", _WRITING),
-        Action("submit", "submit", (*_WRITING, has_draft, children_done, own_sums, bounded)),
+        Action(
+            "submit", "submit", (*_WRITING, has_draft, complete, children_done, own_sums, bounded)
+        ),
         Action("withdraw", "withdraw", (round_open,)),
         Action("accept", "accept", (round_open, parent_open, separate_hands)),
         Action("return", "return", (not_root, round_open, parent_open, separate_hands)),

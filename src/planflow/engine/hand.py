@@ -11,3 +11,4 @@ class Hand:
     actor: str
     grant: str
     mint: Callable[[], str]
+    via: str = ""  # the event by which the shell gave the token used, if it did (F9)

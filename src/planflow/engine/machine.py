@@ -19,6 +19,7 @@ START_OF_KIND = {"up": "drafting", "adjust": "drafting", "down": "awaiting"}
 _UP = (
     ("submit", ("drafting", "returned"), "submitted"),
     ("withdraw", ("submitted",), "drafting"),
+    ("withdraw_returned", ("submitted",), "returned"),  # a return stays open until it is answered
     ("accept", ("submitted",), "accepted"),
     ("return", ("submitted", "accepted"), "returned"),
     ("total", ("drafting",), "accepted"),
@@ -84,6 +85,10 @@ class Negotiation:
         except MachineError:
             raise Refusal("illegal_transition", {"action": trigger, "state": state}) from None
         return token.state
+
+    def knows(self, state: str) -> bool:
+        """Whether the protocol has such a state."""
+        return state in self._machine.states
 
     def can(self, state: str, trigger: str) -> bool:
         """Whether the protocol has such a move."""

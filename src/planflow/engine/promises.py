@@ -11,7 +11,7 @@ from planflow.domain.commands import (
     Share,
     WaiveCommitment,
 )
-from planflow.domain.events import Draft
+from planflow.domain.events import Draft, Many, spoken
 from planflow.engine import checks, numbers
 from planflow.engine.guards import require, resting, whole
 from planflow.engine.hand import Hand
@@ -74,7 +74,7 @@ def distribute(
         {"unit": d.unit, "event": d.id, "amount": s.amount}
         for d, s in zip(drafts, shares, strict=True)
     ]
-    parts = {"commitment": {"id": promise.id, "reserve": command.reserve}, "shares": entries}
+    parts = {"commitment": {"id": promise.id, "reserve": command.reserve}, "shares": Many(entries)}
     return [Draft("commitment_passed_on", scene.own.unit.code, scene.round, parts, own_id), *drafts]
 
 
@@ -113,7 +113,7 @@ def choose_headline(scene: Scene, command: ChooseHeadline, hand: Hand) -> list[D
     if findings:
         raise invalid(*findings)
     choices = {name: choice.model_dump() for name, choice in command.choices.items()}
-    parts = {"choices": choices, "texts": {"reason": command.reason}}
+    parts = {"choices": choices, **spoken({"reason": command.reason})}
     return [Draft("headline_chosen", scene.own.unit.code, scene.round, parts, hand.mint())]
 
 
@@ -191,19 +191,21 @@ def _passing_faults(
 def _close(
     scene: Scene, promise: Promise, kind: str, hand: Hand, texts: dict[str, str]
 ) -> Iterator[Draft]:
-    first = ""
-    for seat in (scene.own, *scene.descendants):
-        for one in seat.plan.promises:
-            if promise.id not in (one.id, one.part_of) or one.status != "open":
-                continue
-            event = hand.mint()
-            parts: dict[str, Any] = {
-                "commitment": {"id": one.id, "indicator": one.indicator, "to": one.to}
-            }
-            if texts:
-                parts["texts"] = texts
-            yield Draft(kind, seat.unit.code, scene.round, parts, event, (first,) if first else ())
-            first = first or event
+    held = [
+        (seat.unit.code, one, hand.mint())
+        for seat in (scene.own, *scene.descendants)
+        for one in seat.plan.promises
+        if promise.id in (one.id, one.part_of) and one.status == "open"
+    ]
+    (_, _, own_id), *below = held  # the whole comes first: it is the unit's own
+    entries = [{"unit": code, "event": event} for code, _, event in below]
+    for code, one, event in held:
+        settled = {"id": one.id, "indicator": one.indicator, "to": one.to}
+        parts: dict[str, Any] = {"commitment": settled, **spoken(texts)}
+        if event == own_id and below:
+            parts["parts"] = Many(entries)
+        cites = () if event == own_id else (own_id,)
+        yield Draft(kind, code, scene.round, parts, event, cites)
 
 
 def _made(
@@ -214,9 +216,7 @@ def _made(
     cites: tuple[str, ...],
     texts: dict[str, str],
 ) -> Draft:
-    parts: dict[str, Any] = {"commitment": terms}
-    if texts:
-        parts["texts"] = texts
+    parts: dict[str, Any] = {"commitment": terms, **spoken(texts)}
     return Draft("commitment_made", seat.unit.code, scene.round, parts, hand.mint(), cites)
 
 

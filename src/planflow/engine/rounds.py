@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from planflow.domain.commands import CloseRound, OpenCycle
-from planflow.domain.events import Draft, Many
+from planflow.domain.events import Draft, Many, spoken
 from planflow.domain.figures import TASK
 from planflow.engine import checks, numbers
 from planflow.engine.guards import bound_findings
@@ -16,6 +16,19 @@ from planflow.engine.state import CycleState, Figures
 from planflow.errors import Finding, Refusal, guard_failed, invalid
 
 NAMED_AT_MOST = 20
+_ROWS_PER_ENTRY = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """A cycle's tree as it is fixed: rows of unit id, code, parent's code, level and no task.
+
+    `site_position` and `site_chain` name the last event of the register it was taken from.
+    """
+
+    rows: Sequence[tuple[str, str, str, str, bool]]
+    site_position: int
+    site_chain: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +54,8 @@ class Survey:
     changed_parents: Sequence[Scene] = ()
 
 
-def open_cycle(negotiation: Negotiation, command: OpenCycle, units: int, hand: Hand) -> list[Draft]:
-    """Record a cycle's terms: its protocol by digest, its tree by root and leaf level."""
+def open_cycle(negotiation: Negotiation, command: OpenCycle, tree: Tree, hand: Hand) -> list[Draft]:
+    """Record a cycle's terms: its protocol by digest, its tree unit by unit."""
     protocol = negotiation.protocol
     if command.leaf_level not in protocol.level_order:
         known = ", ".join(protocol.level_order)
@@ -59,10 +72,17 @@ def open_cycle(negotiation: Negotiation, command: OpenCycle, units: int, hand: H
         "leaf_level": command.leaf_level,
         "zone": "Asia/Shanghai",
         "lists": "optional",
-        "units": units,
+        "units": len(tree.rows),
+        "site_position": tree.site_position,
+        "site_chain": tree.site_chain,
     }
     entries = [{"unit": one.unit, "reason": one.reason} for one in command.no_task]
-    parts: dict[str, Any] = {"terms": terms, **({"no_task": Many(entries)} if entries else {})}
+    rows = [
+        tree.rows[at : at + _ROWS_PER_ENTRY] for at in range(0, len(tree.rows), _ROWS_PER_ENTRY)
+    ]
+    parts: dict[str, Any] = {"terms": terms, "tree": Many(rows)}
+    if entries:
+        parts["no_task"] = Many(entries)
     return [Draft("cycle_opened", "", "", parts, hand.mint())]
 
 
@@ -92,16 +112,19 @@ def close_round(
     findings = [*_unfinished(survey), *_open_promises(survey), *_mismatches(survey, name)]
     if findings:
         raise guard_failed(*findings)
-    parts: dict[str, Any] = {"texts": {"reason": command.reason}} if command.reason else {}
-    closing = Draft("round_closed", "", name, parts, hand.mint())
-    if negotiation.protocol.rounds_by_name[name].kind == "down":
+    closing_id, total_id = hand.mint(), hand.mint()
+    summed = negotiation.protocol.rounds_by_name[name].kind != "down"
+    cites = (total_id,) if summed else ()
+    parts: dict[str, Any] = {**spoken({"reason": command.reason})}
+    closing = Draft("round_closed", "", name, parts, closing_id, cites)
+    if not summed:
         return [closing]
     sums = numbers.sum_of_children(root, name)
     over = [*checks.too_large(sums, "total"), *_beyond_bound(root, name, sums)]
     if over:
         raise guard_failed(*over)
     total = {"figures": {TASK: sums}}
-    return [closing, Draft("totalled", root.own.unit.code, name, total, hand.mint(), (closing.id,))]
+    return [closing, Draft("totalled", root.own.unit.code, name, total, total_id, (closing_id,))]
 
 
 def _known(negotiation: Negotiation, name: str) -> None:

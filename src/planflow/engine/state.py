@@ -37,6 +37,7 @@ class Record(Noun):
     issued_by: str = ""  # the event
     document_no: str = ""
     split: Split | None = None
+    returned: bool = False  # sent back by the parent and not accepted since
     hands: tuple[str, ...] = ()  # who typed or submitted what stands here (N14)
 
 

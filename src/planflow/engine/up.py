@@ -3,16 +3,14 @@
 from collections.abc import Iterator
 from typing import Any
 
-from planflow.domain.commands import Accept, Reasons, Return, SaveDraft, Submit, Withdraw
-from planflow.domain.events import Draft
+from planflow.domain.commands import Accept, Return, SaveDraft, Submit, Withdraw
+from planflow.domain.events import Draft, spoken
 from planflow.domain.figures import TASK, ReconcilingItem
-from planflow.engine import checks, numbers
+from planflow.engine import checks, guards, numbers
 from planflow.engine.guards import bound_findings, drafted, require
 from planflow.engine.hand import Hand
 from planflow.engine.scene import Scene
 from planflow.errors import Finding, guard_failed, invalid
-from planflow.protocol.models import Purpose
-from planflow.quota import exact
 
 
 def save_draft(scene: Scene, command: SaveDraft, hand: Hand) -> dict[str, Any]:
@@ -29,16 +27,7 @@ def submit(scene: Scene, command: Submit, hand: Hand) -> list[Draft]:
     require(scene, command.action, hand.actor)
     draft = SaveDraft.model_validate(scene.own.draft)
     figures = drafted(scene)
-    findings = [
-        *_draft_faults(scene, draft),
-        *checks.missing(
-            scene.negotiation.protocol, scene.own.unit, scene.round, figures, "figures"
-        ),
-        *_unexplained_changes(scene, figures, draft.reasons),
-    ]
-    if findings:
-        raise invalid(*findings)
-    codes = checks.coded(scene.negotiation.protocol, draft.reasons, _purpose(scene))
+    codes = checks.coded(scene.negotiation.protocol, draft.reasons, guards.purpose(scene))
     texts = checks.texts(draft.reasons, codes)
     parts: dict[str, Any] = {
         "figures": {TASK: figures, **draft.also},
@@ -105,7 +94,7 @@ def _draft_faults(scene: Scene, command: SaveDraft) -> Iterator[Finding]:
     yield from checks.bases(command.also, "also")
     for basis, figures in command.also.items():
         yield from checks.figures(protocol, unit, figures, f"also.{basis}")
-    yield from checks.reasons(protocol, command.reasons, _purpose(scene), "reasons")
+    yield from checks.reasons(protocol, command.reasons, guards.purpose(scene), "reasons")
     summed = checks.carried(protocol, (child.unit for child in scene.children))
     for at, item in enumerate(command.reconciling):
         yield from _item_faults(scene, item, f"reconciling.{at}")
@@ -123,27 +112,6 @@ def _item_faults(scene: Scene, item: ReconcilingItem, where: str) -> Iterator[Fi
     yield from checks.reason_code(protocol, item.reason_code, "reconcile", f"{where}.reason_code")
 
 
-def _purpose(scene: Scene) -> Purpose | None:
-    one = scene.negotiation.protocol.rounds_by_name.get(scene.round)
-    return "adjust" if one and one.kind == "adjust" else None
-
-
-def _unexplained_changes(
-    scene: Scene, figures: dict[str, int], given: Reasons
-) -> Iterator[Finding]:
-    protocol = scene.negotiation.protocol
-    one = protocol.rounds_by_name[scene.round]
-    if one.kind != "adjust":
-        return
-    off = exact.differences(numbers.base(scene.own.plan, one), figures)
-    known = ", ".join(protocol.reason_names("adjust"))
-    codes = checks.coded(protocol, given, "adjust")
-    # A level above only adds up what its children explained.
-    summed = checks.carried(protocol, (child.unit for child in scene.children))
-    entered = (each.indicator for each in off if not scene.children or each.indicator not in summed)
-    yield from checks.unexplained(entered, codes, known, "reasons")
-
-
 def _item(item: ReconcilingItem) -> dict[str, Any]:
     return {"indicator": item.indicator, "amount": item.amount, "reason_code": item.reason_code}
 
@@ -151,7 +119,5 @@ def _item(item: ReconcilingItem) -> dict[str, Any]:
 def _event(
     scene: Scene, hand: Hand, kind: str, parts: dict[str, Any], texts: dict[str, str]
 ) -> Draft:
-    said = {name: text for name, text in texts.items() if text}
-    if said:
-        parts = {**parts, "texts": said}
+    parts = {**parts, **spoken(texts)}
     return Draft(kind, scene.own.unit.code, scene.round, parts, hand.mint())

@@ -44,6 +44,8 @@ class Place:
     recorded_at: dt.datetime
     actor: str
     grant: str
+    via: str = ""
+    cycle_seq: int = 0  # the last event of the cycle's own stream that this one rests on (F1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,8 @@ def seal(draft: Draft, place: Place, salt: Callable[[], bytes]) -> Sealed:
             "recorded_at": format_time(place.recorded_at),
             "actor": place.actor,
             "grant": place.grant,
+            "via": place.via,
+            "cycle_seq": place.cycle_seq,
             "cites": list(draft.cites),
             "commitments": commitments(entries),
         }
@@ -120,6 +124,8 @@ def unseal(leaf: bytes, entries: Sequence[Entry]) -> Event:
         recorded_at=dt.datetime.fromisoformat(fields["recorded_at"]),
         actor=fields["actor"],
         grant=fields["grant"],
+        via=fields["via"],
+        cycle_seq=fields["cycle_seq"],
         cites=tuple(fields["cites"]),
         parts=parts,
         v=fields["v"],

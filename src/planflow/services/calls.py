@@ -11,7 +11,7 @@ from planflow.store import sites
 from planflow.store.sites import KeyUsed
 from planflow.store.transaction import Tx
 
-_VERSION = re.compile(r'^"?(\d{1,18})"?$')
+_VERSION = re.compile(r'^("?)(0|[1-9]\d{0,17})\1$')
 _LONGEST_KEY = 200
 
 
@@ -80,5 +80,5 @@ def check_version(call: Call, version: int) -> None:
     match = _VERSION.match(call.if_match.strip()) if call.if_match else None
     if match is None:
         raise Refusal("version_required", {"version": version})
-    if int(match[1]) != version:
-        raise Refusal("stale_version", {"expected": version, "got": int(match[1])})
+    if int(match[2]) != version:
+        raise Refusal("stale_version", {"expected": version, "got": int(match[2])})

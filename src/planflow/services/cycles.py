@@ -1,6 +1,7 @@
 """Cycles and their rounds: acts of the root's admin (N1, N2, N6)."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from planflow.access.table import READERS
@@ -39,24 +40,25 @@ def create_cycle(site: Site, reader: Reader, call: Call) -> CycleView:
         if not any(grant.role == "admin" for grant in reader.grants):
             raise Refusal("forbidden", {"action": "open_cycle"})
         calls.wait_for(tx, reader, call)
-        sites.lock_site(tx)  # one at a time: the tree must not change while it is fixed
+        register = sites.lock_site(tx)  # one at a time: the tree must not change while it is fixed
         used = calls.replayed(tx, reader, call)
         command = parse(OpenCycle, call.body)
         if used is not None:
             head = _head(site, tx, reader, command.id, "none")
-            return _view(tx, head, used.event_id, used.chain)
+            then = replace(head, state=surveys.cycle_at(tx, command.id, used.position))
+            return _view(tx, then, used.event_id, used.chain)
         grant = _root_grant(tx, reader, command)
         negotiation = _negotiation(command)
         if reading.cycle_head(site.database, tx, command.id) is not None:
             raise Refusal("already_exists", {"kind": "cycle", "name": command.id})
         rows = _tree(tx, negotiation, command)
-        hand = Hand(reader.user_id, grant, site.mint)
-        drafts = rounds.open_cycle(negotiation, command, len(rows), hand)
+        hand = people.hand(site, reader, grant)
+        drafts = rounds.open_cycle(negotiation, command, _as_fixed(rows, register), hand)
         sites.keep_protocol(
             tx, negotiation.digest, negotiation.protocol.name, loader.find(command.protocol)
         )
         sites.fix_tree(tx, rows)
-        pen, start = site.pen(reader.user_id, grant), Head(0, START, None)
+        pen, start = site.pen(hand.actor, hand.grant, hand.via), Head(0, START, None)
         state, done = append_cycle(tx, negotiation, None, start, drafts[0], pen, command.id)
         calls.remember(tx, site, reader, call, _used(call, done))
         head = CycleHead(state, negotiation, done.chain, done.event.recorded_at)
@@ -93,7 +95,7 @@ def close_round(site: Site, reader: Reader, call: Call, cycle: str, name: str) -
         survey = _survey(site, tx, head, name) if head.state.is_open(name) else Survey()
         drafts = rounds.close_round(stage.scene, name, command, survey, hand)
         # The root's sum belongs to the round: it is written while the round is still open.
-        append_plans(tx, stage, drafts[1:], site.pen(hand.actor, hand.grant))
+        append_plans(tx, stage, drafts[1:], site.pen(hand.actor, hand.grant, hand.via))
         return _append(site, tx, head, drafts[0], hand)
 
     return _on_round(site, reader, call, cycle, name, work)
@@ -108,7 +110,6 @@ def _on_round(
     act: Callable[[Tx, CycleHead, Hand], tuple[CycleState, Recorded]],
 ) -> CycleView:
     def work(tx: Tx) -> CycleView:
-        calls.wait_for(tx, reader, call)
         head = _head(site, tx, reader, cycle, "update")
         if name not in head.negotiation.protocol.rounds_by_name:
             raise Refusal("not_found", {"kind": "round", "name": name})
@@ -122,8 +123,9 @@ def _on_round(
             raise Refusal("forbidden", {"action": call.path.rsplit("/", 1)[-1]})
         used = calls.replayed(tx, reader, call)
         if used is not None:
-            return _view(tx, head, used.event_id, used.chain)
-        hand = Hand(reader.user_id, standing[0].grant, site.mint)
+            then = replace(head, state=surveys.cycle_at(tx, cycle, used.position))
+            return _view(tx, then, used.event_id, used.chain)
+        hand = people.hand(site, reader, standing[0].grant)
         state, done = act(tx, head, hand)
         calls.remember(tx, site, reader, call, _used(call, done))
         return _view(
@@ -140,7 +142,7 @@ def _append(
     site: Site, tx: Tx, head: CycleHead, draft: Any, hand: Hand
 ) -> tuple[CycleState, Recorded]:
     end = Head(head.state.position, head.chain, head.recorded_at)
-    pen = site.pen(hand.actor, hand.grant)
+    pen = site.pen(hand.actor, hand.grant, hand.via)
     return append_cycle(tx, head.negotiation, head.state, end, draft, pen, head.state.id)
 
 
@@ -161,7 +163,7 @@ def _root_grant(tx: Tx, reader: Reader, command: OpenCycle) -> str:
     grants = [g for g in reader.grants if g.role == "admin" and g.unit_id == root_id]
     if not grants:
         raise Refusal("forbidden", {"action": "open_cycle"})
-    return people.stamp(reader, grants[0])
+    return grants[0].id
 
 
 def _negotiation(command: OpenCycle) -> Negotiation:
@@ -187,6 +189,9 @@ def _tree(tx: Tx, negotiation: Negotiation, command: OpenCycle) -> list[dict[str
         if unit.level not in order:
             params = {"unit": unit.code, "level": unit.level, "known": ", ".join(order)}
             findings.append(Finding("level_not_in_protocol", params, "root"))
+        elif parent in rows and order[unit.level] <= order[rows[parent]["level"]]:
+            params = {"unit": unit.code, "level": unit.level, "parent": parent}
+            findings.append(Finding("level_not_below", params, "root"))
         elif (not parent or parent in rows) and order[unit.level] <= order.get(
             command.leaf_level, 99
         ):
@@ -197,6 +202,14 @@ def _tree(tx: Tx, negotiation: Negotiation, command: OpenCycle) -> list[dict[str
     if findings:
         raise invalid(*findings[: rounds.NAMED_AT_MOST])
     return list(rows.values())
+
+
+def _as_fixed(rows: list[dict[str, Any]], register: Head) -> rounds.Tree:
+    units = [
+        (row["unit_id"], row["code"], row["parent_code"] or "", row["level"], row["no_task"])
+        for row in rows
+    ]
+    return rounds.Tree(units, register.position, register.chain.hex())
 
 
 def _place(
@@ -244,7 +257,8 @@ def _survey(site: Site, tx: Tx, head: CycleHead, name: str) -> Survey:
 
 
 def _used(call: Call, done: Recorded) -> KeyUsed:
-    return KeyUsed(call.digest, done.event.seq, done.event.seq, done.event.id, done.chain.hex())
+    seq = done.event.seq
+    return KeyUsed(call.digest, seq, seq, done.event.id, done.chain.hex(), seq)
 
 
 def _view(tx: Tx, head: CycleHead, event: str | None = None, chain: str | None = None) -> CycleView:

@@ -10,6 +10,7 @@ from pwdlib import PasswordHash
 
 from planflow.access.table import AT_A_UNIT, ROLES, Standing
 from planflow.domain.events import Draft
+from planflow.engine.hand import Hand
 from planflow.errors import Finding, Refusal, invalid
 from planflow.services.site import SHELL, Site, site_event
 from planflow.services.views import TokenView
@@ -49,12 +50,22 @@ def add_user(site: Site, name: str, password: str, role: str, unit: str | None) 
         if found is None:
             found = Account(site.mint(), name, hashed)
             people.add_account(tx, found)
-            draft = Draft("user_added", "", "", {"account": {"name": name}}, site.mint())
-            site_event(site, tx, draft, SHELL, "")
+            # The name is a part of its own: it can be erased, and the pseudonym stays.
+            parts = {"account": {"id": found.id}, "name": name}
+            site_event(site, tx, Draft("user_added", "", "", parts, site.mint()), SHELL, "")
         grant = Grant(site.mint(), role, unit_id)
-        people.add_grant(tx, found.id, grant, site.clock(), SHELL)
-        terms = {"grant": grant.id, "account": found.id, "role": role, "unit": unit or ""}
-        site_event(site, tx, Draft("grant_given", "", "", {"grant": terms}, site.mint()), SHELL, "")
+        terms = {
+            "grant": grant.id,
+            "account": found.id,
+            "role": role,
+            "unit": unit_id or "",
+            "code": unit or "",
+            "to": "",
+            "by": SHELL,
+        }
+        event = Draft("grant_given", "", "", {"grant": terms}, site.mint())
+        given = site_event(site, tx, event, SHELL, "")
+        people.add_grant(tx, found.id, grant, given.event.recorded_at, SHELL)
 
     site.database.write(work)
 
@@ -101,15 +112,16 @@ def standings(site: Site, tx: Tx, reader: Reader, cycle: str) -> list[Standing]:
     ids = [grant.unit_id for grant in reader.grants if grant.unit_id]
     places = trees.node_of_unit(site.database, tx, cycle, ids)
     return [
-        Standing(stamp(reader, grant), grant.role, places[grant.unit_id].path)
+        Standing(grant.id, grant.role, places[grant.unit_id].path)
         for grant in reader.grants
         if grant.unit_id in places
     ]
 
 
-def stamp(reader: Reader, grant: Grant) -> str:
-    """What an event says of the grant used; a token from the shell is named on every act."""
-    return f"{grant.id} {reader.via}" if reader.via.startswith(SHELL) else grant.id
+def hand(site: Site, reader: Reader, grant: str) -> Hand:
+    """The reader as the actor of a command; a token from the shell is named on every act."""
+    via = reader.via if reader.via.startswith(SHELL) else ""
+    return Hand(reader.user_id, grant, site.mint, via)
 
 
 def _token(site: Site, account_id: str, via: str, minutes: int) -> TokenView:

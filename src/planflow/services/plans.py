@@ -8,13 +8,13 @@ from planflow.access import table as access
 from planflow.access.table import Standing
 from planflow.domain import commands as c
 from planflow.domain.events import Draft, plan_stream
-from planflow.domain.parsing import parse
+from planflow.domain.parsing import attempt
 from planflow.domain.units import UnitNode
 from planflow.engine import up
 from planflow.engine.decide import decide
 from planflow.engine.hand import Hand
 from planflow.engine.state import NEW_PLAN
-from planflow.errors import Refusal
+from planflow.errors import Finding, Refusal, invalid
 from planflow.ledger.leaf import unseal
 from planflow.services import calls, people
 from planflow.services.calls import Call
@@ -66,6 +66,9 @@ def act(
     Checks run in the contract's order: sight, right, replay, version, shape, rules. Raises `Refusal`.
     """
 
+    # Read before any row is locked, told when its turn in the order of checks has come.
+    command_or_refusal = attempt(COMMANDS[action], call.body)
+
     def work(tx: Tx) -> PlanView:
         sight = _sight(site, tx, reader, cycle, unit, "share")
         if not promise:
@@ -80,13 +83,17 @@ def act(
             return _replayed(tx, stage, reader, sight, used)
         version = stage.heads[unit].version
         calls.check_version(call, version)
-        command = parse(COMMANDS[action], call.body)
-        hand = Hand(reader.user_id, grant, site.mint)
+        command = command_or_refusal()
+        hand = people.hand(site, reader, grant)
         after, done = _carry_out(site, tx, stage, command, hand, promise)
         event, chain = (done.event.id, done.chain.hex()) if done else (None, None)
         position = after.scene.own.plan.position
         calls.remember(
-            tx, site, reader, call, KeyUsed(call.digest, position, version + 1, event, chain)
+            tx,
+            site,
+            reader,
+            call,
+            KeyUsed(call.digest, position, version + 1, event, chain, sight.head.state.position),
         )
         view = plan_view(after.scene, after.heads[unit].version, reader, sight.standings)
         return view.model_copy(update={"event": event, "chain": chain})
@@ -104,7 +111,7 @@ def get_plan(
         stage = reading.stage(site.database, tx, sight.head, sight.unit, sight.parent)
         if as_of is None:
             return plan_view(stage.scene, stage.heads[unit].version, reader, sight.standings)
-        return _then(tx, stage, reader, sight, moment=as_of)
+        return _then(tx, stage, reader, sight, as_of)
 
     return site.database.read(work)
 
@@ -124,6 +131,7 @@ def list_plans(
     def work(tx: Tx) -> Page[PlanView]:
         head, standings = _cycle(site, tx, reader, cycle, "none")
         scopes = [one.path for one in standings if one.role in access.READERS]
+        _check_filters(site, tx, head, scopes, parent, state)
         wanted = {"parent": parent, "state": state}
         codes = surveys.page(
             tx, head.negotiation, head.state, scopes, wanted, cursor or "", size + 1
@@ -173,6 +181,18 @@ def history(
     return site.database.read(work)
 
 
+def _check_filters(
+    site: Site, tx: Tx, head: CycleHead, scopes: list[str], parent: str | None, state: str | None
+) -> None:
+    """A filter that names nothing would look like an empty answer."""
+    if parent is not None:
+        place = trees.node(site.database, tx, head.state.id, parent)
+        if place is None or not any(place.within(scope) for scope in scopes):
+            raise Refusal("not_found", {"kind": "unit", "name": parent})
+    if state is not None and not head.negotiation.knows(state):
+        raise invalid(Finding("unknown_state", {"name": state[:64]}, "state"))
+
+
 def _cycle(
     site: Site, tx: Tx, reader: Reader, cycle: str, lock: reading.Lock
 ) -> tuple[CycleHead, list[Standing]]:
@@ -210,31 +230,30 @@ def _carry_out(
         typists = sorted({*stage.scene.own.typists, hand.actor})
         return appending.save_working_copy(tx, stage, draft, typists), None
     drafts: list[Draft] = decide(stage.scene, command, hand, promise)
-    after, done = appending.append_plans(tx, stage, drafts, site.pen(hand.actor, hand.grant))
+    after, done = appending.append_plans(
+        tx, stage, drafts, site.pen(hand.actor, hand.grant, hand.via)
+    )
     return after, done[stage.scene.own.unit.code]
 
 
 def _replayed(tx: Tx, stage: Stage, reader: Reader, sight: Sight, used: KeyUsed) -> PlanView:
-    """The answer of the first call once more, as the plan was then, through today's scope."""
-    view = _then(tx, stage, reader, sight, position=used.position, version=used.version)
+    """The answer of the first call once more, as all was then, through today's scope."""
+    cycle = surveys.cycle_at(tx, stage.scene.cycle.id, used.cycle_position)
+    plan = surveys.as_of(tx, cycle.id, sight.unit.id, position=used.position) or NEW_PLAN
+    # The working copy keeps no history: an older one is not shown in place of the newer (F3).
+    kept = stage.heads[sight.unit.code].version == used.version
+    own = replace(stage.scene.own, plan=plan, draft=stage.scene.own.draft if kept else None)
+    scene = replace(stage.scene, cycle=cycle, own=own)
+    view = plan_view(scene, used.version, reader, sight.standings)
     return view.model_copy(update={"event": used.event_id, "chain": used.chain})
 
 
-def _then(
-    tx: Tx,
-    stage: Stage,
-    reader: Reader,
-    sight: Sight,
-    *,
-    moment: dt.datetime | None = None,
-    position: int | None = None,
-    version: int | None = None,
-) -> PlanView:
+def _then(tx: Tx, stage: Stage, reader: Reader, sight: Sight, moment: dt.datetime) -> PlanView:
+    """A plan at an instant; its `version` counts events, for it is no write token."""
     cycle = stage.scene.cycle
-    if moment is not None:
-        cycle = surveys.cycle_as_of(tx, cycle.id, moment) or cycle.but(rounds={}, settled=False)
-    plan = surveys.as_of(tx, cycle.id, sight.unit.id, moment, position) or NEW_PLAN
+    cycle = surveys.cycle_as_of(tx, cycle.id, moment) or cycle.but(rounds={}, settled=False)
+    plan = surveys.as_of(tx, cycle.id, sight.unit.id, moment) or NEW_PLAN
     scene = replace(stage.scene, cycle=cycle, own=replace(stage.scene.own, plan=plan))
-    view = plan_view(scene, version or plan.position, reader, sight.standings)
+    view = plan_view(scene, plan.position, reader, sight.standings)
     # What may be done now was not the question, and the working copy keeps no history (F3).
-    return view if moment is None else view.model_copy(update={"draft": None, "actions": []})
+    return view.model_copy(update={"draft": None, "actions": []})

@@ -42,9 +42,9 @@ class Site:
     mint: Callable[[], str] = mint
     salt: Callable[[], bytes] = new_salt
 
-    def pen(self, actor: str, grant: str) -> Pen:
+    def pen(self, actor: str, grant: str, via: str = "") -> Pen:
         """A pen for one unit of work, at one instant."""
-        return Pen(self.id, actor, grant, self.clock(), self.salt)
+        return Pen(self.id, actor, grant, self.clock(), self.salt, via)
 
     def ready(self) -> None:
         """Raise a `Fault` if the database cannot be used now."""

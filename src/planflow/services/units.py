@@ -5,7 +5,7 @@ from typing import Any
 
 from planflow.domain.events import Draft, Many
 from planflow.domain.units import UnitRow
-from planflow.errors import Refusal
+from planflow.errors import Finding, Refusal
 from planflow.exchange.units_csv import read_units
 from planflow.services.people import Reader
 from planflow.services.site import SHELL, Site, site_event
@@ -36,6 +36,7 @@ def import_units(site: Site, data: bytes) -> Imported:
         head = sites.lock_site(tx)
         known = sites.registered(tx)
         rows = read_units(data, known)
+        _refuse_cycles(rows, known)
         added, changed = _compared(site, rows, known)
         if added or changed:
             sites.write_units(tx, added, changed, head.position + 1)
@@ -87,6 +88,29 @@ def _view(unit: Registered, parent: Registered | None) -> UnitView:
         parent=parent.code if parent else None,
         attributes=[part for part in unit.attributes.split(";") if part],
     )
+
+
+def _refuse_cycles(rows: list[UnitRow], known: dict[str, Registered]) -> None:
+    """A file may move a registered unit: not below itself (N1). Cycles in the file are found there."""
+    codes = {unit.id: unit.code for unit in known.values()}
+    above = {code: codes.get(unit.parent_id or "", "") for code, unit in known.items()}
+    above |= {row.code: row.parent for row in rows}
+    sound: set[str] = {""}
+    for row in rows:
+        climbed: list[str] = []
+        code = row.code
+        while code not in sound:
+            if code in climbed:
+                names = [*climbed[climbed.index(code) :], code]
+                params = {"codes": " → ".join(names[:20]), "length": len(names) - 1}
+                raise Refusal(
+                    "units_invalid",
+                    {"count": 1},
+                    findings=[Finding("unit_cycle", params, row.code)],
+                )
+            climbed.append(code)
+            code = above.get(code, "")
+        sound.update(climbed)
 
 
 def _compared(

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import orjson
-from sqlalchemy import insert, update
+from sqlalchemy import func, insert, select, update
 
 from planflow.domain.events import SITE, Draft, Event, cycle_stream, plan_stream
 from planflow.engine import evolve, numbers
@@ -23,12 +23,14 @@ from planflow.store.tables import (
     EventPartRow,
     EventRow,
     FigureRow,
+    PlanRow,
     PlanStateRow,
     SiteRow,
     table,
 )
 from planflow.store.transaction import Tx
 
+PLANS = table(PlanRow)
 TICK = dt.timedelta(microseconds=1)
 
 
@@ -41,6 +43,12 @@ class Pen:
     grant: str
     now: dt.datetime
     salt: Callable[[], bytes]
+    via: str = ""
+
+    def not_before(self, moments: Iterable[dt.datetime | None]) -> "Pen":
+        """The same pen, writing later than all of these: one act has one time (F4)."""
+        known = [moment + TICK for moment in moments if moment is not None]
+        return replace(self, now=max([self.now, *known]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +85,21 @@ class Batch:
         self.rows.clear()
 
 
-def record(batch: Batch, pen: Pen, log: str, stream: str, head: Head, draft: Draft) -> Recorded:
+def record(
+    batch: Batch, pen: Pen, log: str, stream: str, head: Head, draft: Draft, cycle_seq: int = 0
+) -> Recorded:
     """Seal one event at the end of a stream; its time is strictly later than the last one's (F4)."""
-    moment = pen.now if head.recorded_at is None else max(pen.now, head.recorded_at + TICK)
-    place = Place(f"{pen.site}/{log}", stream, head.position + 1, moment, pen.actor, pen.grant)
+    moment = pen.not_before([head.recorded_at]).now
+    place = Place(
+        f"{pen.site}/{log}",
+        stream,
+        head.position + 1,
+        moment,
+        pen.actor,
+        pen.grant,
+        pen.via,
+        cycle_seq,
+    )
     sealed = seal(draft, place, pen.salt)
     link = chains.link(head.chain, sealed.leaf)
     batch.add(
@@ -116,11 +135,16 @@ def append_plans(
     states = {code: seat.plan for code, seat in seats.items()}
     last: dict[str, Recorded] = {}
     cycle, negotiation = stage.cycle.state.id, stage.scene.negotiation
+    drafts = list(drafts)
+    # One act has one time in all its plans, later than the round it rests on.
+    touched = [heads[draft.unit].recorded_at for draft in drafts]
+    pen = pen.not_before([stage.cycle.recorded_at, *touched])
     for draft in drafts:
         seat, head = seats[draft.unit], heads[draft.unit]
         stream = plan_stream(cycle, seat.unit.id)
         end = Head(head.position, head.chain, head.recorded_at)
-        done = record(batch, pen, cycle_stream(cycle), stream, end, draft)
+        rests_on = stage.cycle.state.position
+        done = record(batch, pen, cycle_stream(cycle), stream, end, draft, rests_on)
         before = states[draft.unit]
         after = evolve.plan(negotiation, before, done.event)
         states[draft.unit], last[draft.unit] = after, done
@@ -162,7 +186,10 @@ def append_cycle(
     """Record an event in a cycle's own stream."""
     batch = Batch()
     stream = cycle_stream(cycle)
-    done = record(batch, pen, stream, stream, head, draft)
+    # Later than every act in the cycle: those that follow rest on this one.
+    acted = select(func.max(PLANS.c.recorded_at)).where(PLANS.c.cycle_id == cycle)
+    pen = pen.not_before([tx.connection.execute(acted).scalar_one()])
+    done = record(batch, pen, stream, stream, head, draft, head.position)
     after = evolve.cycle(state, done.event, negotiation.protocol.rounds[-1].name)
     body = after.model_dump_json()
     seq, at = done.event.seq, done.event.recorded_at

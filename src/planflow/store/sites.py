@@ -47,6 +47,7 @@ class KeyUsed:
     version: int
     event_id: str | None
     chain: str | None
+    cycle_position: int
 
 
 def site_id(tx: Tx) -> str:
@@ -81,12 +82,16 @@ def by_id(tx: Tx, unit_id: str) -> Registered:
 def below(tx: Tx, root: Registered) -> Iterator[tuple[Registered, str]]:
     """All registered units below one, level by level, each with the code of its parent."""
     codes = {root.id: root.code}
+    seen = {root.id}
     while codes:
         found: dict[str, str] = {}
         for part in _parts(list(codes)):
             rows = tx.connection.execute(select(UNITS).where(UNITS.c.parent_id.in_(part)))
             for row in rows:
                 unit = Registered(*row)
+                if unit.id in seen:
+                    continue
+                seen.add(unit.id)
                 found[unit.id] = unit.code
                 yield unit, codes[row.parent_id]
         codes = found
@@ -148,7 +153,12 @@ def hold_key(tx: Tx, scope: dict[str, str]) -> bool:
 def key_used(tx: Tx, scope: dict[str, str]) -> KeyUsed | None:
     """What an idempotency key did; `scope` is account_id, method, path and key."""
     query = select(
-        KEYS.c.body_digest, KEYS.c.position, KEYS.c.version, KEYS.c.event_id, KEYS.c.chain
+        KEYS.c.body_digest,
+        KEYS.c.position,
+        KEYS.c.version,
+        KEYS.c.event_id,
+        KEYS.c.chain,
+        KEYS.c.cycle_position,
     )
     row = tx.connection.execute(query.filter_by(**scope)).first()
     return None if row is None else KeyUsed(*row)
@@ -163,6 +173,7 @@ def use_key(tx: Tx, scope: dict[str, str], used: KeyUsed, now: dt.datetime) -> N
         "version": used.version,
         "event_id": used.event_id,
         "chain": used.chain,
+        "cycle_position": used.cycle_position,
         "created_at": now,
     }
     tx.connection.execute(insert(KEYS), values)

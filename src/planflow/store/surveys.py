@@ -160,6 +160,14 @@ def no_task(tx: Tx, cycle: str) -> list[UnitNode]:
     ]
 
 
+def cycle_at(tx: Tx, cycle: str, position: int) -> CycleState:
+    """A cycle as it was after its event of a position."""
+    query = select(CYCLE_STATES.c.body).where(
+        CYCLE_STATES.c.cycle_id == cycle, CYCLE_STATES.c.position == position
+    )
+    return CycleState.model_validate_json(tx.connection.execute(query).scalar_one())
+
+
 def cycle_as_of(tx: Tx, cycle: str, moment: dt.datetime) -> CycleState | None:
     """A cycle as it was at an instant; None before it was opened."""
     query = select(CYCLE_STATES.c.body).where(

@@ -263,6 +263,7 @@ class RequestKeyRow(SQLModel, table=True):
     version: int
     event_id: str | None = None
     chain: str | None = None
+    cycle_position: int = 0
     created_at: dt.datetime = Field(sa_type=Moment)
 
 
@@ -274,6 +275,7 @@ def table(row: type[SQLModel]) -> Table:
 
 METADATA: MetaData = SQLModel.metadata
 INSERT_ONLY = (
+    "access_grant",
     "event",
     "unit_version",
     "protocol_text",

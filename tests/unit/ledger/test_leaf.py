@@ -33,6 +33,8 @@ FIELDS = {
     "recorded_at",
     "actor",
     "grant",
+    "via",
+    "cycle_seq",
     "cites",
     "commitments",
 }

@@ -175,6 +175,7 @@ def upgrade() -> None:
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("event_id", sa.String(), nullable=True),
         sa.Column("chain", sa.String(), nullable=True),
+        sa.Column("cycle_position", sa.Integer(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("account_id", "method", "path", "key"),
     )
