@@ -60,6 +60,7 @@ class Oracle:
         self.reserve: dict[tuple[str, str], Figures] = {}
         self.drafts: dict[tuple[str, str], dict[str, Any]] = {}
         self.typed: dict[tuple[str, str], set[str]] = {}
+        self.sent_back: set[tuple[str, str]] = set()
         self.promises: list[dict[str, Any]] = []
 
     @staticmethod
@@ -232,7 +233,7 @@ class Oracle:
             )
             if change == 0:
                 continue
-            must(indicator in BOUNDS)
+            must(indicator in BOUNDS and indicator in start)
             percent, absolute = BOUNDS[indicator]
             if self.level[unit] == BOUNDED:
                 must(abs(change) <= max(was * percent // 100, absolute))
@@ -247,7 +248,8 @@ class Oracle:
     def _withdraw(self, _who: str, unit: str, _body: Mapping[str, Any], _: str) -> None:
         here = self._here(unit, "up", "adjust")
         must(self.stage[here] == "submitted")
-        self.stage[here] = "drafting"
+        # a return stays open until it is answered
+        self.stage[here] = "returned" if here in self.sent_back else "drafting"
         self.reported[here], self.items[here] = {}, {}
 
     def _accept(self, who: str, unit: str, body: Mapping[str, Any], _: str) -> None:
@@ -264,6 +266,7 @@ class Oracle:
             self._within_bounds(unit, {**said, **own})
         self.settled[here] = own
         self.stage[here] = "accepted"
+        self.sent_back.discard(here)
 
     def _return(self, who: str, unit: str, body: Mapping[str, Any], _: str) -> None:
         here = self._here(unit, "up", "adjust")
@@ -272,6 +275,7 @@ class Oracle:
         must(who not in self.typed[here])
         self._parent_not_yet(*here)
         self.stage[here] = "returned"
+        self.sent_back.add(here)
 
     def _acknowledge(self, _who: str, unit: str, _body: Mapping[str, Any], _: str) -> None:
         here = self._here(unit, "down")

@@ -319,6 +319,13 @@ CASES = (
     ),
     # shapes
     Bad("no JSON", "up1", raw_draft("{figures"), "invalid", (("malformed_json", ""),)),
+    Bad(
+        "a field twice",
+        "up1",
+        raw_draft('{"figures": {"persons": 1, "persons": 2}}'),
+        "invalid",
+        (("repeated_field", "persons"),),
+    ),
     Bad("a list", "up1", raw_draft("[]"), "invalid", (("wrong_shape", ""),)),
     Bad(
         "unknown field",

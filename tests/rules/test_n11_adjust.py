@@ -170,6 +170,22 @@ def test_a_returned_unit_keeps_its_parent_waiting_until_it_has_answered(at: At) 
     assert world.plan("region", "A").figures["adjust"]["persons"] == 60
 
 
+def test_a_withdrawn_change_is_none(at: At) -> None:
+    world = at("adjust")
+    world.report("A", {"persons": 59}, WHY)
+    world.act("a", "A", "withdraw")
+    world.close("adjust")
+    assert world.plan("region", "A").figures["adjust"]["persons"] == 60
+
+
+def test_what_was_never_issued_is_not_adjusted(at: At) -> None:
+    world = at("adjust")
+    draft = {"figures": {"households": 3}, "reasons": {"households": "other"}}
+    world.act("a", "A", "draft", draft)
+    refused = world.refused("guard_failed", lambda: world.act("a", "A", "submit"))
+    assert named(refused, "indicator", "got") == [("never_issued", "households", 3)]
+
+
 def test_it_happens_once(at: At) -> None:
     world = at("adjust")
     refused = world.refused("illegal_transition", lambda: world.open("adjust"))

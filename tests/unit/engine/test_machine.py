@@ -26,6 +26,7 @@ UP = {
     ("drafting", "submit"): "submitted",
     ("returned", "submit"): "submitted",
     ("submitted", "withdraw"): "drafting",
+    ("submitted", "withdraw_returned"): "returned",
     ("submitted", "accept"): "accepted",
     ("submitted", "return"): "returned",
     ("accepted", "return"): "returned",
