@@ -139,7 +139,7 @@ def _split(
         able = [c for c in children if checks.applies(protocol, indicator, board.nodes[c])]
         if not able:
             continue
-        if indicator.maximum is not None:
+        if indicator.maximum is not None and (able[0], name) not in pinned:
             figures[able[0]][name] = amount
             continue
         free = [child for child in able if (child, name) not in pinned]

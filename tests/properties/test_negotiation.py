@@ -161,7 +161,7 @@ def test_engine_and_oracle_agree(name: str, capsys: pytest.CaptureFixture[str]) 
 def test_engine_and_oracle_agree_for_long(capsys: pytest.CaptureFixture[str]) -> None:
     rng = Random(int(os.environ.get("PLANFLOW_SOAK_SEED", "1")))
     seen: Histogram = Counter()
-    for _ in range(400):
+    for _ in range(150):
         board = watched(rng.choice((SMALL, DEEP)), seen)
         for _ in range(250):
             if rng.random() < 0.05:
