@@ -40,7 +40,7 @@ def demo(
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ended in order, as by Ctrl-C
     case = read(read_file(case_file) if case_file else carried())
     teller = Teller(desk, case)
-    teller.begin()
+    teller.start()
     with staged(case, desk.lang, port, database_url) as stage:
         teller.line("", teller.word("started", url=stage.server.url))
         with Company(stage, case.cycle) as people:
@@ -77,7 +77,7 @@ class Teller:
         """A word of the demonstration."""
         return sentence(f"demo.{code}", params, self._desk.lang)
 
-    def begin(self) -> None:
+    def start(self) -> None:
         """Say what is played, and where its figures are from."""
         self._console.print(Text(self._case.title, style="bold"))
         self._console.print(Text(self.word("source", source=self._case.source), style="dim"))
