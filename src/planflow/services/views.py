@@ -161,6 +161,16 @@ class SplitView(View):
     outdated: bool
 
 
+class DecisionView(View):
+    """What the root presented in a decision round, and what was decided; outcome null until then."""
+
+    presented: dict[str, int]
+    outcome: str | None
+    figures: dict[str, int]
+    document_no: str | None
+    dated: str | None
+
+
 class PlanView(Receipt):
     """One unit's plan as its reader may see it. `figures` are the numbers in force by round."""
 
@@ -178,6 +188,7 @@ class PlanView(Receipt):
     gaps: dict[str, GapView]
     commitments: list[CommitmentView]
     splits: dict[str, SplitView] = Field(default_factory=dict)
+    decisions: dict[str, DecisionView] = Field(default_factory=dict)
     actions: list[ActionView] = Field(default_factory=list)
 
 
