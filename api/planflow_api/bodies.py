@@ -27,6 +27,7 @@ MODELS: tuple[type[BaseModel], ...] = (
     commands.FulfilCommitment,
     commands.WaiveCommitment,
     commands.ChooseHeadline,
+    commands.Extend,
 )
 
 

@@ -176,6 +176,7 @@ class Client(_Connection):
     return_ = _Act("return")
     issue = _Act("issue")
     acknowledge = _Act("acknowledge")
+    extend = _Act("extensions")
     promise = _Act("commitments")
     distribute = _Act("distribute")
     fulfil = _Act("fulfil")

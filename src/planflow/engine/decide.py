@@ -5,7 +5,7 @@ from typing import Any
 
 from planflow.domain import commands as c
 from planflow.domain.events import Draft
-from planflow.engine import down, promises, up
+from planflow.engine import down, promises, up, windows
 from planflow.engine.hand import Hand
 from planflow.engine.scene import Scene
 
@@ -20,6 +20,7 @@ PLAN: dict[type[c.Command], Decision] = {
     c.Issue: down.issue,
     c.Acknowledge: down.acknowledge,
     c.Commit: promises.commit,
+    c.Extend: windows.extend,
     c.ChooseHeadline: promises.choose_headline,
 }
 PROMISE: dict[type[c.Command], PromiseDecision] = {

@@ -3,12 +3,14 @@
 import datetime as dt
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import uuid6
 
 from planflow.config import Settings
+from planflow.domain.calendar import Calendar
 from planflow.domain.events import Draft
+from planflow.services import calendars
 from planflow.store import migrating, sites
 from planflow.store.appending import Pen, Recorded, append_site
 from planflow.store.transaction import Database, Tx, open_database
@@ -41,10 +43,11 @@ class Site:
     clock: Callable[[], dt.datetime] = utc_now
     mint: Callable[[], str] = mint
     salt: Callable[[], bytes] = new_salt
+    calendar: Calendar = field(default_factory=calendars.national)
 
-    def pen(self, actor: str, grant: str, via: str = "") -> Pen:
-        """A pen for one unit of work, at one instant."""
-        return Pen(self.id, actor, grant, self.clock(), self.salt, via)
+    def pen(self, actor: str, grant: str, via: str = "", now: dt.datetime | None = None) -> Pen:
+        """A pen for one unit of work, at one instant: the one it was judged at, or this one."""
+        return Pen(self.id, actor, grant, now or self.clock(), self.salt, via)
 
     def ready(self) -> None:
         """Raise a `Fault` if the database cannot be used now."""
@@ -61,6 +64,7 @@ def open_site(settings: Settings, *, migrate: bool = False, serving: bool = Fals
     `migrate` brings the schema up first; an embedded database that is still empty always is.
     `serving` claims an embedded database for this process. Raises `Fault`.
     """
+    calendar = calendars.load(settings.calendar)
     database = open_database(settings.database_url.get_secret_value(), settings.workers)
     try:
         if serving:
@@ -68,7 +72,7 @@ def open_site(settings: Settings, *, migrate: bool = False, serving: bool = Fals
         if migrate or (database.embedded and migrating.is_empty(database)):
             _upgrade(settings, database)
         migrating.check(database)
-        return Site(database, settings, database.read(sites.site_id))
+        return Site(database, settings, database.read(sites.site_id), calendar=calendar)
     except BaseException:
         database.close()
         raise
