@@ -242,9 +242,11 @@ def test_it_goes_on_serving_with_the_log_ins_it_prints(tmp_path: Path) -> None:
         assert plan["name"] == "融安县"
         # made-up numbers say so in the record as well
         notes = [
-            one["parts"].get("texts", {}).get("note", "")
+            said["text"]
             for one in county.history("liuzhou-2019-demo", "450224")
             if one["kind"] == "submitted"
+            for said in one["parts"].get("texts", [])
+            if said["of"] == "note"
         ]
         assert notes == [cases.NOTE, cases.NOTE]
     code, out, err = running.stop(signal.SIGINT)
