@@ -38,6 +38,11 @@ SECTIONS = {
         "Findings of `units_invalid`, each with its row.",
         "422",
     ),
+    "history": (
+        "Past years / 往年数据",
+        "Findings of `history_invalid`, each with its row.",
+        "422",
+    ),
     "shell": (
         "The command line / 命令行",
         "Told by `planflow` itself in one line on standard error, with the exit code 1; never over "

@@ -1,26 +1,17 @@
-"""A planner's list of units as CSV: `code,name,level,parent[,attributes]` (N1).
+"""A planner's list of units as CSV: `code,name,level,parent[,attributes]` (N1)."""
 
-Rows are counted as a spreadsheet shows them: the header is row 1, and a cell with a line break is
-still one row. A cell that looks like a formula is a text like any other.
-"""
-
-import csv
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from itertools import count
-from operator import itemgetter, methodcaller
+from collections.abc import Collection, Iterator, Mapping
+from operator import itemgetter
 
 from planflow.domain.units import UnitRow
-from planflow.errors import Finding, Refusal
-from planflow.exchange.encoding import BrokenEncodingError, decode
 from planflow.exchange.findings import RowFindings
 from planflow.exchange.hierarchy import parents_first
+from planflow.exchange.sheet import SHOWN, Form, Sheet, check_size, open_sheet
 
-LARGEST_FILE = 200 * 1024 * 1024
 REFUSAL = "units_invalid"
 
 _REQUIRED = ("code", "name", "level", "parent")
-_COLUMNS = (*_REQUIRED, "attributes")
 _ALIASES = {
     "代码": "code",
     "编码": "code",
@@ -30,6 +21,7 @@ _ALIASES = {
     "上级": "parent",
     "属性": "attributes",
 }
+_FORM = Form(_REQUIRED, ("attributes",), _ALIASES)
 _LONGEST = {"code": 40, "name": 200, "level": 40, "attributes": 200}
 _FORMS = {
     "code": re.compile(r"[0-9A-Za-z_-]{1,40}"),
@@ -44,9 +36,6 @@ _SOUND = re.compile(
     f"\n[^{_UNFITTING}]{{1,{_LONGEST['name']}}}\n[^{_UNFITTING}]{{0,{_LONGEST['attributes']}}}"
 )
 _SEPARATOR = re.compile("[;\uff1b]")
-_LINE = re.compile(r"[^\r\n]*(?:\r\n?|\n)|[^\r\n]+")
-_LINE_TEXT = methodcaller("group")
-_SHOWN = 40
 
 
 def read_units(data: bytes, known: Collection[str] = ()) -> list[UnitRow]:
@@ -55,84 +44,21 @@ def read_units(data: bytes, known: Collection[str] = ()) -> list[UnitRow]:
     `known` are codes that may be parents without standing in the file. Raises `Refusal`
     `units_invalid` with the findings of the first rows; its parameter `count` counts all.
     """
-    if len(data) > LARGEST_FILE:
-        limit = f"{LARGEST_FILE // 1024**2} MiB"
-        raise Refusal(REFUSAL, {"count": 1}, findings=[Finding("too_large", {"limit": limit})])
+    check_size(data, REFUSAL)
     findings = RowFindings()
-    units: list[UnitRow] = []
-    try:
-        records = _records(decode(data), findings)
-    except BrokenEncodingError as error:
-        findings.add("broken_encoding", error.row)
-    else:
-        units = _read(records, known, findings)
+    sheet = open_sheet(data, _FORM, findings)
+    units = _read(sheet, known, findings) if sheet else []
     if findings.count:
         raise findings.refusal(REFUSAL)
     return units
 
 
-def _read(
-    records: Iterator[tuple[int, list[str]]], known: Collection[str], findings: RowFindings
-) -> list[UnitRow]:
-    row, names = next(records, (1, []))
-    if not names:
-        if not findings.count:
-            findings.add("empty_file", row)
-        return []
-    columns = _header(row, names, findings)
-    if columns is None:
-        return []
-    units, rows = _units(records, columns, findings)
+def _read(sheet: Sheet, known: Collection[str], findings: RowFindings) -> list[UnitRow]:
+    units, rows = _units(sheet.rows, sheet.columns, findings)
     if not rows and not findings.count:
-        findings.add("empty_file", row)
+        findings.add("empty_file", sheet.row)
     _find_orphans(units, rows, frozenset(known), findings)
     return parents_first(units, rows, findings)
-
-
-def _records(text: str, findings: RowFindings) -> Iterator[tuple[int, list[str]]]:
-    """Yield each row that is not blank, with its number."""
-    # lines are cut here and not by a text stream, which would copy all of it four bytes wide
-    reader = csv.reader(map(_LINE_TEXT, _LINE.finditer(text)), strict=True)
-    for row in count(1):
-        before = reader.line_num
-        try:
-            record = next(reader)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            if reader.line_num - before > 1:
-                # a quote left open swallowed what follows: no later row number could be trusted
-                findings.add("malformed_quote", row)
-                return
-            _report_broken_row(row, error, findings)
-            continue
-        if any(map(str.strip, record)):
-            yield row, record
-
-
-def _report_broken_row(row: int, error: csv.Error, findings: RowFindings) -> None:
-    # the csv module tells its errors apart by their text alone
-    if "field limit" in str(error):
-        findings.add("too_long", row, field="", max_length=csv.field_size_limit())
-    else:
-        findings.add("malformed_quote", row)
-
-
-def _header(row: int, names: Sequence[str], findings: RowFindings) -> list[str] | None:
-    """Return the columns by their own names, or None where the rows cannot be read."""
-    columns: list[str] = []
-    for cell in names:
-        name = cell.strip().lower()
-        column = _ALIASES.get(name, name)
-        if column not in _COLUMNS:
-            findings.add("unknown_column", row, column=cell.strip()[:_SHOWN])
-        elif column in columns:
-            findings.add("duplicate_column", row, column=column)
-        columns.append(column)
-    missing = [column for column in _REQUIRED if column not in columns]
-    for column in missing:
-        findings.add("missing_column", row, column=column)
-    return None if missing else columns
 
 
 def _units(
@@ -143,7 +69,7 @@ def _units(
     rows: dict[str, int] = {}
     width = len(columns)
     # without that column, the place after the last one: an empty cell is put there below
-    pick = itemgetter(*((*columns, *_COLUMNS).index(column) for column in _REQUIRED))
+    pick = itemgetter(*((*columns, *_FORM.columns).index(column) for column in _REQUIRED))
     place = columns.index("attributes") if "attributes" in columns else width
     for row, record in records:
         if len(record) != width:
@@ -153,7 +79,7 @@ def _units(
         code, name, level, parent = map(str.strip, pick(record))
         attributes = record[place].strip()
         if code in rows:
-            findings.add("duplicate_code", row, code=code[:_SHOWN], first=rows[code])
+            findings.add("duplicate_code", row, code=code[:SHOWN], first=rows[code])
             continue
         if code:
             rows[code] = row
@@ -193,4 +119,4 @@ def _find_orphans(
     for code, unit in units.items():
         parent = unit.parent
         if parent and parent not in rows and parent not in known:
-            findings.add("orphan_unit", rows[code], code=code, parent=parent[:_SHOWN])
+            findings.add("orphan_unit", rows[code], code=code, parent=parent[:SHOWN])

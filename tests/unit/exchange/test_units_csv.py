@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from planflow.domain.units import UnitRow
 from planflow.errors import Finding, Refusal
-from planflow.exchange import units_csv
+from planflow.exchange import sheet
 from planflow.exchange.findings import MOST_KEPT
 from planflow.exchange.units_csv import read_units
 
@@ -218,7 +218,7 @@ def test_damaged_utf8_is_never_read_as_other_characters() -> None:
 
 
 def test_a_file_too_large_is_refused_unread(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(units_csv, "LARGEST_FILE", 1024 * 1024)
+    monkeypatch.setattr(sheet, "LARGEST_FILE", 1024 * 1024)
     refusal = refused(b"\xff" * (1024 * 1024 + 1))
     assert refusal.findings == (Finding("too_large", {"limit": "1 MiB"}),)
 
