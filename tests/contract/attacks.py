@@ -22,6 +22,7 @@ HISTORY = {
     "figure",
     "commitment",
     "cycle_unit",
+    "past_year",
 }
 ERASABLE = "event_part"
 CURRENT = {

@@ -98,6 +98,23 @@ class UnitVersionRow(SQLModel, table=True):
     attributes: str = ""
 
 
+class PastYearRow(SQLModel, table=True):
+    """A unit's past year by one indicator, as stated at a position of the site's stream (N15, N16)."""
+
+    __tablename__ = "past_year"
+    unit_id: str = Field(primary_key=True)
+    year: int = Field(primary_key=True)
+    indicator: str = Field(primary_key=True)
+    position: int = Field(primary_key=True)
+    plan: int | None = Field(default=None, sa_type=BigInteger)
+    outcome: int | None = Field(default=None, sa_type=BigInteger)
+    stock_start: int | None = Field(default=None, sa_type=BigInteger)
+    inflow: int | None = Field(default=None, sa_type=BigInteger)
+    exits: int | None = Field(default=None, sa_type=BigInteger)
+    adjustment: int | None = Field(default=None, sa_type=BigInteger)
+    stock_end: int | None = Field(default=None, sa_type=BigInteger)
+
+
 class AccountRow(SQLModel, table=True):
     """A person's account. The id is the pseudonym that events carry."""
 
@@ -284,4 +301,5 @@ INSERT_ONLY = (
     "figure",
     "commitment",
     "cycle_unit",
+    "past_year",
 )

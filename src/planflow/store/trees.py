@@ -3,13 +3,13 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from planflow.domain.units import UnitNode
-from planflow.store.tables import CycleRow, CycleUnitRow, table
+from planflow.store.tables import CycleRow, CycleUnitRow, UnitRow, table
 from planflow.store.transaction import Database, Tx
 
-UNITS, CYCLES = table(CycleUnitRow), table(CycleRow)
+UNITS, CYCLES, REGISTER = table(CycleUnitRow), table(CycleRow), table(UnitRow)
 _COLUMNS = (
     UNITS.c.unit_id,
     UNITS.c.code,
@@ -104,6 +104,29 @@ def below(
         ordered = tuple(sorted(children, key=lambda one: one.code))
         found[code] = memory["below", cycle, code, levels] = ordered
     return {code: children or () for code, children in found.items()}
+
+
+def is_partial(tx: Tx, cycle: str, unit: UnitNode) -> bool:
+    """Whether a root's tree lacks some of its children, so that its total is not its own (N16).
+
+    Children that are registered and not in the tree are lacking. A tree with one child alone says
+    nothing but that child: nobody can tell it from a tree that lacks all the others.
+    """
+    if not unit.is_root:
+        return False
+    here = select(UNITS.c.unit_id).where(
+        UNITS.c.cycle_id == cycle, UNITS.c.parent_code == unit.code
+    )
+    lacking = select(func.count()).where(
+        REGISTER.c.parent_id == unit.id, REGISTER.c.id.not_in(here)
+    )
+    present = select(func.count()).select_from(here.subquery())
+    row = tx.connection.execute(
+        select(
+            present.scalar_subquery().label("present"), lacking.scalar_subquery().label("lacking")
+        )
+    ).one()
+    return row.present == 1 or bool(row.present and row.lacking)
 
 
 def _memory(database: Database) -> dict[Any, Any]:

@@ -61,6 +61,10 @@ COMPUTED = {
     ("src/planflow/domain/parsing.py", "_finding"): Made(("_CODES",), ("wrong_shape",)),
     ("src/planflow/exchange/findings.py", "add"): PASSED_ON,
     ("src/planflow/exchange/findings.py", "refusal"): PASSED_ON,
+    ("src/planflow/exchange/history_csv.py", "read_history"): Made(codes=("history_invalid",)),
+    ("src/planflow/exchange/sheet.py", "check_size"): Made(
+        codes=("units_invalid", "history_invalid")
+    ),
     ("src/planflow/exchange/units_csv.py", "read_units"): Made(codes=("units_invalid",)),
     ("src/planflow/protocol/lint_names.py", "unknown_names"): Made(
         codes=("unknown_level", "unknown_round", "unknown_indicator")
