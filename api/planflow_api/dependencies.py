@@ -15,7 +15,8 @@ from planflow.errors import Finding, Refusal, invalid
 from planflow.services.calls import Call
 from planflow.services.people import Reader, authenticate
 from planflow.services.site import Site
-from planflow.services.views import PlanView, View
+from planflow.services.view import View
+from planflow.services.views import PlanView
 from planflow_api.errors import language
 
 T = TypeVar("T")

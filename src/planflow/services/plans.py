@@ -2,6 +2,7 @@
 
 import datetime as dt
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from planflow.access import table as access
@@ -13,11 +14,13 @@ from planflow.domain.units import UnitNode
 from planflow.engine import up
 from planflow.engine.decide import decide
 from planflow.engine.hand import Hand
+from planflow.engine.scene import Scene
 from planflow.engine.state import NEW_PLAN
 from planflow.errors import Finding, Refusal, invalid
 from planflow.ledger.leaf import unseal
-from planflow.services import calls, people
+from planflow.services import calls, comparing, people
 from planflow.services.calls import Call
+from planflow.services.comparing import Shown
 from planflow.services.people import Reader
 from planflow.services.showing import plan_view
 from planflow.services.site import Site
@@ -95,7 +98,7 @@ def act(
             call,
             KeyUsed(call.digest, position, version + 1, event, chain, sight.head.state.position),
         )
-        view = plan_view(after.scene, after.heads[unit].version, reader, sight.standings)
+        view = _shown(tx, after.scene, after.heads[unit].version, reader, sight.standings).view
         return view.model_copy(update={"event": event, "chain": chain})
 
     return site.database.write(work)
@@ -109,9 +112,10 @@ def get_plan(
     def work(tx: Tx) -> PlanView:
         sight = _sight(site, tx, reader, cycle, unit, "none")
         stage = reading.stage(site.database, tx, sight.head, sight.unit, sight.parent)
-        if as_of is None:
-            return plan_view(stage.scene, stage.heads[unit].version, reader, sight.standings)
-        return _then(tx, stage, reader, sight, as_of)
+        if as_of is not None:
+            return comparing.compared_then(tx, _then(tx, stage, reader, sight, as_of), as_of)
+        shown = _shown(tx, stage.scene, stage.heads[unit].version, reader, sight.standings)
+        return comparing.compared(tx, [shown], reader.lang)[0]
 
     return site.database.read(work)
 
@@ -138,12 +142,12 @@ def list_plans(
         )
         places = trees.nodes(site.database, tx, cycle, codes[:size])
         stages = reading.stages(site.database, tx, head, [places[code] for code in codes[:size]])
-        items = [
-            plan_view(one.scene, one.heads[one.scene.own.unit.code].version, reader, standings)
+        shown = [
+            _shown(tx, one.scene, one.heads[one.scene.own.unit.code].version, reader, standings)
             for one in stages
         ]
         last = places[codes[size - 1]].path if len(codes) > size else None
-        return Page(items=items, next=last)
+        return Page(items=comparing.compared(tx, shown, reader.lang), next=last)
 
     return site.database.read(work)
 
@@ -244,16 +248,23 @@ def _replayed(tx: Tx, stage: Stage, reader: Reader, sight: Sight, used: KeyUsed)
     kept = stage.heads[sight.unit.code].version == used.version
     own = replace(stage.scene.own, plan=plan, draft=stage.scene.own.draft if kept else None)
     scene = replace(stage.scene, cycle=cycle, own=own)
-    view = plan_view(scene, used.version, reader, sight.standings)
+    view = _shown(tx, scene, used.version, reader, sight.standings).view
     return view.model_copy(update={"event": used.event_id, "chain": used.chain})
 
 
-def _then(tx: Tx, stage: Stage, reader: Reader, sight: Sight, moment: dt.datetime) -> PlanView:
+def _then(tx: Tx, stage: Stage, reader: Reader, sight: Sight, moment: dt.datetime) -> Shown:
     """A plan at an instant; its `version` counts events, for it is no write token."""
     cycle = stage.scene.cycle
     cycle = surveys.cycle_as_of(tx, cycle.id, moment) or cycle.but(rounds={}, settled=False)
     plan = surveys.as_of(tx, cycle.id, sight.unit.id, moment) or NEW_PLAN
     scene = replace(stage.scene, cycle=cycle, own=replace(stage.scene.own, plan=plan))
-    view = plan_view(scene, plan.position, reader, sight.standings)
+    view = _shown(tx, scene, plan.position, reader, sight.standings).view
     # What may be done now was not the question, and the working copy keeps no history (F3).
-    return view.model_copy(update={"draft": None, "actions": []})
+    return Shown(scene, view.model_copy(update={"draft": None, "actions": []}))
+
+
+def _shown(
+    tx: Tx, scene: Scene, version: int, reader: Reader, standings: Sequence[Standing]
+) -> Shown:
+    partial = trees.is_partial(tx, scene.cycle.id, scene.own.unit)
+    return Shown(scene, plan_view(scene, version, reader, standings, partial=partial))

@@ -10,11 +10,11 @@ from planflow.engine import guards, numbers
 from planflow.engine.scene import Scene, Seat
 from planflow.errors import Finding
 from planflow.messages import sentence
+from planflow.services.beside_views import GapView
 from planflow.services.people import Reader
 from planflow.services.views import (
     ActionView,
     CommitmentView,
-    GapView,
     GuardView,
     HeadlineView,
     NumberView,
@@ -26,9 +26,17 @@ _TENTH = Decimal("0.1")
 
 
 def plan_view(
-    scene: Scene, version: int, reader: Reader, standings: Sequence[Standing]
+    scene: Scene,
+    version: int,
+    reader: Reader,
+    standings: Sequence[Standing],
+    *,
+    partial: bool = False,
 ) -> PlanView:
-    """A plan with the actions its reader may take now and, for the others, why not."""
+    """A plan with the actions its reader may take now and, for the others, why not.
+
+    `partial`: some of the unit's children are not in the tree, so its total is no plan of its own.
+    """
     own, protocol = scene.own, scene.negotiation.protocol
     state = scene.state(own)
     return PlanView(
@@ -44,7 +52,11 @@ def plan_view(
         draft=own.draft if table.sees_draft(standings, own.unit.path) else None,
         headline={
             name: HeadlineView(
-                value=one.value, round=one.round, basis=one.basis, commitment=one.commitment or None
+                value=one.value,
+                round=one.round,
+                basis=one.basis,
+                commitment=one.commitment or None,
+                issued_here=partial,
             )
             for name, one in numbers.headline(protocol, scene.cycle, own.plan).items()
         },

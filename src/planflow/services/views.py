@@ -3,15 +3,12 @@
 import datetime as dt
 from typing import Any, Generic, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from planflow.services.beside_views import BesideView, GapView, SignalView, StockView
+from planflow.services.view import View
 
 T = TypeVar("T")
-
-
-class View(BaseModel):
-    """The parent of all answers."""
-
-    model_config = ConfigDict(populate_by_name=True)
 
 
 class Page(View, Generic[T]):
@@ -103,21 +100,17 @@ class NumberView(View):
 
 
 class HeadlineView(View):
-    """The number that stands for an indicator and where it comes from."""
+    """The number that stands for an indicator and where it comes from.
+
+    `issued_here`: the total of a root some of whose children are not in the tree. It says what was
+    issued here this year, and is not the root's plan (N16).
+    """
 
     value: int
     round: str
     basis: str
     commitment: str | None = None
-
-
-class GapView(View):
-    """From the last number asked to the last issued; percent of the one asked, null from zero."""
-
-    from_: int = Field(alias="from")
-    to: int
-    difference: int
-    percent: float | None
+    issued_here: bool = False
 
 
 class CommitmentView(View):
@@ -162,7 +155,11 @@ class SplitView(View):
 
 
 class PlanView(Receipt):
-    """One unit's plan as its reader may see it. `figures` are the numbers in force by round."""
+    """One unit's plan as its reader may see it. `figures` are the numbers in force by round.
+
+    `beside`, `signals` (about the units below) and `stocks` come with reading; in the answer to an
+    act they are null, and so are the signals of a plan of an earlier time.
+    """
 
     cycle: str
     unit: str
@@ -178,6 +175,9 @@ class PlanView(Receipt):
     gaps: dict[str, GapView]
     commitments: list[CommitmentView]
     splits: dict[str, SplitView] = Field(default_factory=dict)
+    beside: dict[str, BesideView] | None = None
+    signals: list[SignalView] | None = None
+    stocks: dict[str, StockView] | None = None
     actions: list[ActionView] = Field(default_factory=list)
 
 
