@@ -22,7 +22,7 @@ from typing import Any
 from sqlalchemy import and_, select
 
 from planflow.errors import PlanflowError, Refusal
-from planflow.services import cycles, people, plans, units
+from planflow.services import cycles, past, people, plans, units
 from planflow.services.calls import Call
 from planflow.services.people import Reader
 from planflow.services.site import Site
@@ -39,6 +39,8 @@ A,甲县,county,C,poor_county
 B,乙县,county,C,
 Z,城中区,county,C,
 """
+# Last year of a county, as a planner's file states it.
+PAST = "unit,year,indicator,plan,outcome\nA,2018,persons,50,58\nA,2018,villages,60,60\n"
 USERS = {
     "region": ("admin", "R"),
     "city": ("admin", "C"),
@@ -89,6 +91,10 @@ class World:
     def units(self, csv: str) -> Imported:
         """Register units."""
         return units.import_units(self.site, csv.encode())
+
+    def past(self, csv: str = PAST) -> Imported:
+        """State past years."""
+        return past.import_history(self.site, csv.encode())
 
     def user(self, name: str, role: str, unit: str | None) -> Reader:
         """Add a person (or another grant to one) and sign them in."""
@@ -338,7 +344,8 @@ class World:
             self.close(round_name)
 
     def play_all(self, figures: Figures | None = None) -> None:
-        """A whole cycle: two up, two down, a promise that is passed on and fulfilled, an adjust."""
+        """A whole cycle after a year that is known: two up, two down, a promise passed on, an adjust."""
+        self.past()
         self.play_until("down2", figures)
         self.down("down2", figures)
         promise = self.promise("C", "villages", 8)

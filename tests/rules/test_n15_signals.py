@@ -14,10 +14,9 @@ from sqlalchemy import event
 
 from planflow.errors import Refusal
 from planflow.messages.catalogue import LANGUAGES
-from planflow.services import past, plans
+from planflow.services import plans
 from planflow.services.beside_views import OtherSideView, SignalView
 from planflow.services.site import Site
-from planflow.services.units import Imported
 from planflow.services.views import PlanView
 from tests.world import World
 
@@ -34,15 +33,11 @@ TREE = "code,name,level,parent\nR,自治区,region,\nC,市,city,R\n" + "".join(
 )
 
 
-def imported(world: World, text: str = PAST) -> Imported:
-    return past.import_history(world.site, text.encode())
-
-
 # Beside an offer
 
 
 def test_last_year_stands_beside_an_offer(world: World) -> None:
-    imported(world)
+    world.past(PAST)
     world.play_until("up1")
     seen = world.plan("a", "A").beside
     assert seen is not None
@@ -94,18 +89,18 @@ def other_side(plan: PlanView) -> OtherSideView:
 
 
 def test_an_act_answers_without_them(world: World) -> None:
-    imported(world)
+    world.past(PAST)
     world.play_until("up1")
     done = world.act("a", "A", "draft", {"figures": {"persons": 60}})
     assert (done.beside, done.signals, done.stocks) == (None, None, None)
 
 
 def test_an_earlier_time_shows_what_was_stated_then(world: World) -> None:
-    imported(world)
+    world.past(PAST)
     world.play_until("up1")
     world.report("A", {"persons": 60, "villages": 60})
     before = world.history("A")[-1].recorded_at
-    done = imported(world, PAST.replace("50,58", "50,59"))
+    done = world.past(PAST.replace("50,58", "50,59"))
     assert (done.added, done.changed, done.unchanged) == (0, 1, 3)
     then = seen_at(world, before)
     assert then.beside is not None
@@ -117,10 +112,10 @@ def test_an_earlier_time_shows_what_was_stated_then(world: World) -> None:
 
 
 def test_a_row_that_states_nothing_takes_back(world: World) -> None:
-    imported(world)
+    world.past(PAST)
     world.play_until("up1")
     head = "unit,year,indicator,plan,outcome\n"
-    done = imported(world, head + "A,2018,persons,,\nB,2018,persons,,\n")
+    done = world.past(head + "A,2018,persons,,\nB,2018,persons,,\n")
     assert (done.added, done.changed, done.unchanged) == (0, 1, 1)
     seen = world.plan("a", "A").beside
     assert seen is not None
@@ -149,7 +144,7 @@ def counties(site: Site) -> World:
         for place, code in enumerate(COUNTIES)
         for year in (2016, 2017, 2018)
     ]
-    past.import_history(site, "\n".join(["unit,year,indicator,plan,outcome", *rows]).encode())
+    world.past("\n".join(["unit,year,indicator,plan,outcome", *rows]))
     world.cycle(no_task=())
     return world
 
@@ -286,7 +281,7 @@ def statements(site: Site) -> Iterator[Counter[str]]:
 
 def test_an_import_is_all_or_nothing(world: World) -> None:
     bad = PAST + "Q,2018,persons,1,1\nA,2018,persons,1,1\n"
-    refusal = world.refused("history_invalid", lambda: imported(world, bad)).refusal
+    refusal = world.refused("history_invalid", lambda: world.past(bad)).refusal
     assert [(one.code, one.params["row"]) for one in refusal.findings] == [
         ("unknown_unit", 6),
         ("duplicate_year", 7),
@@ -294,9 +289,9 @@ def test_an_import_is_all_or_nothing(world: World) -> None:
 
 
 def test_the_same_file_again_writes_nothing(world: World) -> None:
-    done = imported(world)
+    done = world.past(PAST)
     assert (done.added, done.changed, done.unchanged) == (4, 0, 0)
     before = world.snapshot()
-    done = imported(world)
+    done = world.past(PAST)
     assert (done.added, done.changed, done.unchanged) == (0, 0, 4)
     assert world.snapshot() == before

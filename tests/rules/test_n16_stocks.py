@@ -9,7 +9,6 @@ import pytest
 
 from planflow.domain.past import AMOUNTS
 from planflow.ledger.leaf import unseal
-from planflow.services import past
 from planflow.services.beside_views import StockView
 from planflow.services.site import Site
 from planflow.store import past as kept
@@ -31,7 +30,7 @@ def stocks(world: World, who: str = "city", unit: str = "C") -> dict[str, StockV
 
 def test_a_balance_is_shown_with_its_parts(world: World) -> None:
     rows = "A,2018,persons,,,100,7,30,-2,75\nB,2018,persons,,,100,7,30,-2,80\n"
-    past.import_history(world.site, (HEAD + rows).encode())
+    world.past(HEAD + rows)
     world.cycle()
     [balance] = stocks(world, "a", "A")["persons"].balances
     assert (balance.expected, balance.stock_end, balance.difference) == (75, 75, 0)
@@ -47,7 +46,7 @@ def test_a_balance_is_shown_with_its_parts(world: World) -> None:
 
 def test_what_was_stated_stays_as_it_was_stated(world: World) -> None:
     row = "A,2018,persons,,,100,7,30,-2,80\n"
-    past.import_history(world.site, (HEAD + row).encode())
+    world.past(HEAD + row)
     world.cycle()
     assert stocks(world, "a", "A")["persons"].balances[0].difference == 5
 
@@ -63,7 +62,7 @@ def test_what_was_stated_stays_as_it_was_stated(world: World) -> None:
 
 def test_years_after_the_cycle_are_not_shown(world: World) -> None:
     rows = "A,2019,persons,,,75,,,,\nA,2020,persons,,,70,,,,\nA,2018,persons,,,100,0,25,,\n"
-    past.import_history(world.site, (HEAD + rows).encode())
+    world.past(HEAD + rows)
     world.cycle(year=2019)
     [balance] = stocks(world, "a", "A")["persons"].balances
     assert (balance.last, balance.stock_end, balance.difference) == (2018, 75, 0)
@@ -71,7 +70,7 @@ def test_years_after_the_cycle_are_not_shown(world: World) -> None:
 
 def test_liuzhous_published_series_show_what_balances_and_what_does_not(world: World) -> None:
     """Stocks at the turns of 2014, 2016 and 2019, exits of each year, as published; inflow is not."""
-    done = past.import_history(world.site, LIUZHOU.read_bytes())
+    done = world.past(LIUZHOU.read_text("utf-8"))
     assert done.added == 13
     world.cycle(year=2019)
     found = {
@@ -162,9 +161,9 @@ def test_a_child_registered_and_not_in_the_tree_makes_the_total_partial(city: Wo
 def test_the_rows_are_what_the_sites_events_say(site: Site) -> None:
     world = World(site)
     world.units("code,name,level,parent\nC,市,city,\n")
-    past.import_history(site, LIUZHOU.read_bytes())
-    past.import_history(site, (HEAD + "C,2018,persons,,99645,,,,,118001\n").encode())
-    past.import_history(site, (HEAD + "C,2018,persons,,,,,,,\nC,2014,persons,,1,,,,,\n").encode())
+    world.past(LIUZHOU.read_text("utf-8"))
+    world.past(HEAD + "C,2018,persons,,99645,,,,,118001\n")
+    world.past(HEAD + "C,2018,persons,,,,,,,\nC,2014,persons,,1,,,,,\n")
     replayed: dict[tuple[str, str, int], dict[str, int | None]] = {}
     for stored in site.database.read(lambda tx: list(surveys.events(tx, "site"))):
         found = unseal(stored.leaf, stored.entries)
