@@ -52,10 +52,10 @@ def ratchet(indicator: str, figures: Siblings, outcomes: Siblings) -> Signal | N
         if outcome <= 0:
             continue
         looked += 1
-        result = Fraction(abs(figure - outcome), outcome)
-        if result <= RATCHET:
+        distance = abs(figure - outcome)
+        if distance * RATCHET.denominator <= outcome * RATCHET.numerator:
             numbers = {"figure": figure, "last_outcome": outcome}
-            cases.append(Case((unit,), numbers, result))
+            cases.append(Case((unit,), numbers, Fraction(distance, outcome)))
     return _signal("ratchet", indicator, RATCHET, looked, cases)
 
 
@@ -73,10 +73,10 @@ def padding(
         if len(years) < PADDING_YEARS or total <= 0:
             continue
         looked += 1
-        result = Fraction(figure * len(years) - total, total)
-        if abs(result) >= PADDING:
+        above = figure * len(years) - total
+        if abs(above) * PADDING.denominator >= total * PADDING.numerator:
             numbers = {"asked": figure, "outcomes": total, "years": len(years)}
-            cases.append(Case((unit,), numbers, result))
+            cases.append(Case((unit,), numbers, Fraction(above, total)))
     return _signal("padding", indicator, PADDING, looked, cases)
 
 
@@ -87,22 +87,21 @@ def constant_rate(indicator: str, asked: Siblings, answered: Siblings) -> Signal
     What comes out is how far the farthest lies off, at the simplest rate there is.
     """
     units = [unit for unit in asked if asked[unit] > 0 and unit in answered]
-    low = max((Fraction(answered[unit] - 1, asked[unit]) for unit in units), default=Fraction(0))
-    high = min((Fraction(answered[unit] + 1, asked[unit]) for unit in units), default=Fraction(0))
-    if low >= high:
+    rate = _rate([(asked[unit], answered[unit]) for unit in units])
+    if rate is None:
         return None
-    rate = _simplest(low, high)
-    moved = [unit for unit in units if asked[unit] * abs(1 - rate) >= 1]
-    if len(moved) < CUT_SIBLINGS:
+    top, bottom = rate.numerator, rate.denominator
+    moved = sum(asked[unit] * abs(bottom - top) >= bottom for unit in units)
+    if moved < CUT_SIBLINGS:
         return None
     numbers = {
         "asked": sum(asked[unit] for unit in units),
         "answered": sum(answered[unit] for unit in units),
-        "rate_numerator": rate.numerator,
-        "rate_denominator": rate.denominator,
+        "rate_numerator": top,
+        "rate_denominator": bottom,
     }
-    farthest = max(abs(answered[unit] - asked[unit] * rate) for unit in units)
-    case = Case(tuple(units), numbers, farthest)
+    farthest = max(abs(answered[unit] * bottom - asked[unit] * top) for unit in units)
+    case = Case(tuple(units), numbers, Fraction(farthest, bottom))
     return Signal("constant_rate", indicator, CUT, len(units), (case,))
 
 
@@ -158,6 +157,22 @@ def _alike(values: Mapping[str, T]) -> Iterator[tuple[T, tuple[str, ...]]]:
     for unit, value in values.items():
         shared.setdefault(value, []).append(unit)
     return ((value, tuple(units)) for value, units in shared.items() if len(units) > 1)
+
+
+def _rate(pairs: Sequence[tuple[int, int]]) -> Fraction | None:
+    """The simplest rate that gives every answer from what was asked, each less than a whole off."""
+    if len(pairs) < CUT_SIBLINGS:
+        return None
+    low, high = (pairs[0][1] - 1, pairs[0][0]), (pairs[0][1] + 1, pairs[0][0])
+    for asked, answered in pairs:
+        # compared without dividing: a parent may have thousands of children
+        if (answered - 1) * low[1] > low[0] * asked:
+            low = (answered - 1, asked)
+        if (answered + 1) * high[1] < high[0] * asked:
+            high = (answered + 1, asked)
+        if low[0] * high[1] >= high[0] * low[1]:
+            return None
+    return _simplest(Fraction(*low), Fraction(*high))
 
 
 def _simplest(low: Fraction, high: Fraction) -> Fraction:
