@@ -52,6 +52,26 @@ def test_each_faulty_row_is_named_and_nothing_is_imported(cli: Cli, home: Path) 
     assert cli("units", "import", "good.csv", "--json").data["added"] == 4
 
 
+PAST = "unit,year,indicator,plan,outcome\nK,2018,persons,50,58\n"
+
+
+def test_past_years_are_imported_once(peopled: Cli, home: Path) -> None:
+    (home / "past.csv").write_text(PAST.replace("unit", "单位"), encoding="gb18030")
+    assert peopled("history", "import", "past.csv").out == "往年数据：新增 1，变更 0，未变 0。\n"
+    again = peopled("history", "import", "-", "--json", given=PAST)
+    assert again.data == {"added": 0, "changed": 0, "unchanged": 1}
+
+
+def test_each_faulty_row_of_past_years_is_named(peopled: Cli) -> None:
+    done = peopled("history", "import", "-", given=PAST + "K,2017,person,-1,\nQ,2017,persons,1,\n")
+    *rows, last = done.err.splitlines()
+    assert done.code == 1
+    assert [row.partition(": ")[0] for row in rows] == ["-:3", "-:3", "-:4"]
+    assert "计划数（plan）填了 -1" in rows[1]
+    assert last.startswith("错误：往年数据没有导入，发现 3 处问题。")
+    assert peopled("history", "import", "-", "--json", given=PAST).data["added"] == 1
+
+
 @pytest.mark.parametrize(
     ("name", "zh", "en"),
     [

@@ -65,6 +65,8 @@ def test_every_command_and_option_has_its_words(lang: str) -> None:
         ("migrate",),
         ("units",),
         ("units", "import"),
+        ("history",),
+        ("history", "import"),
         ("user",),
         ("user", "add"),
         ("token",),

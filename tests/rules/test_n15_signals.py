@@ -238,7 +238,7 @@ def test_a_signal_says_its_arithmetic_in_words(counties: World, lang: str) -> No
     assert seen
     for one in seen:
         assert one.threshold in one.text
-        assert "signal_" not in one.text
+        assert "signal." not in one.text
         assert "…" not in one.text
 
 

@@ -1,7 +1,7 @@
-"""`planflow units import`, `planflow user add`, `planflow token`."""
+"""`planflow units import`, `history import`, `planflow user add`, `planflow token`."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from getpass import getpass
@@ -14,24 +14,39 @@ from planflow.errors import Refusal
 
 if TYPE_CHECKING:
     from planflow.services.site import Site
+    from planflow.services.units import Imported
 
 
 def import_units(
     context: typer.Context, file: Annotated[str, typer.Argument(metavar="FILE.csv")]
 ) -> None:
     """Register the units of a file; each faulty row is named."""
-    from planflow.cli.errors import located
     from planflow.services import units
 
-    desk, raw = of(context), read_file(file)
+    _import(of(context), file, units.import_units, "imported")
+
+
+def import_history(
+    context: typer.Context, file: Annotated[str, typer.Argument(metavar="FILE.csv")]
+) -> None:
+    """State the past years of a file; each faulty row is named."""
+    from planflow.services import past
+
+    _import(of(context), file, past.import_history, "imported_years")
+
+
+def _import(desk: Desk, file: str, act: Callable[["Site", bytes], "Imported"], told: str) -> None:
+    from planflow.cli.errors import located
+
+    raw = read_file(file)
     try:
         with _site() as site:
-            done = asdict(units.import_units(site, raw))
+            done = asdict(act(site, raw))
     except Refusal as refusal:
         for finding in refusal.findings:
             desk.remark(located(file, finding, desk.lang))
         raise Refusal(refusal.code, refusal.params) from None
-    desk.put(desk.word("imported", **done), done)
+    desk.put(desk.word(told, **done), done)
 
 
 def add_user(

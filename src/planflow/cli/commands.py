@@ -24,6 +24,7 @@ def build(lang: str) -> Any:
     app.command("serve")(serving.serve)
     app.command("migrate")(serving.migrate)
     _group(app, "units").command("import")(accounts.import_units)
+    _group(app, "history").command("import")(accounts.import_history)
     _group(app, "user").command("add")(accounts.add_user)
     app.command("token")(accounts.token)
     protocol = _group(app, "protocol")

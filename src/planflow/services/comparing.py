@@ -140,7 +140,7 @@ def _signal(pattern: Pattern, lang: str) -> SignalView:
     }
     return SignalView(
         name=signal.name,
-        text=sentence(f"signal_{signal.name}", params, lang),
+        text=sentence(f"signal.{signal.name}", params, lang),
         indicator=signal.indicator or None,
         side=pattern.side,
         threshold=str(signal.threshold),
