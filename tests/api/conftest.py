@@ -14,6 +14,7 @@ from pydantic import SecretStr
 from starlette.testclient import TestClient
 
 from planflow.config import Settings
+from planflow.services.past import import_history
 from planflow.services.people import add_user
 from planflow.services.site import open_site
 from planflow.services.units import import_units
@@ -25,6 +26,10 @@ code,name,level,parent,attributes
 450224,融安县,county,450200,poor_county
 450225,融水苗族自治县,county,450200,poor_county
 450202,城中区,county,450200,
+"""
+PAST = """\
+unit,year,indicator,plan,outcome,stock_start,inflow,exits,adjustment,stock_end
+450224,2018,persons,8000,8700,20000,100,8700,,11400
 """
 PASSWORD = "correct horse"
 USERS = {
@@ -133,6 +138,7 @@ def people_the(place: Settings) -> None:
     site = open_site(place, migrate=True)
     try:
         import_units(site, UNITS.encode())
+        import_history(site, PAST.encode())
         for name, (role, unit) in USERS.items():
             add_user(site, name, PASSWORD, role, unit)
     finally:

@@ -47,6 +47,28 @@ def test_a_plan_tells_what_may_be_done_next(world: World, cycle: str) -> None:
     assert [guard["name"] for guard in actions["submit"]["guards"]] == ["has_draft"]
 
 
+def test_what_stands_beside_a_plan_comes_with_reading_it(world: World, cycle: str) -> None:
+    saved = world.act("rongan", cycle, "450224", "draft", {"figures": RONGAN}).json()
+    assert [saved[name] for name in ("beside", "signals", "stocks")] == [None, None, None]
+    world.reported(cycle)
+    plan = world.get("city", f"/cycles/{cycle}/plans/450224").json()
+    last = {"last_plan": 8000, "last_outcome": 8700, "other_side": None, "gap": None}
+    assert plan["beside"] == {"persons": last}
+    [balance] = plan["stocks"]["persons"]["balances"]
+    assert (balance["expected"], balance["difference"]) == (11400, 0)
+    assert plan["signals"] == []
+    [signal] = world.get("city", f"/cycles/{cycle}/plans/450200").json()["signals"]
+    assert signal["name"] == "ratchet"
+    assert signal["cases"] == [
+        {
+            "units": ["450224"],
+            "count": 1,
+            "numbers": {"figure": 9000, "last_outcome": 8700},
+            "result": "1/29",
+        }
+    ]
+
+
 def test_plans_come_in_pages(world: World, cycle: str) -> None:
     path = f"/cycles/{cycle}/plans"
     whole = world.get("city", path).json()
