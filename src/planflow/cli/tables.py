@@ -103,7 +103,7 @@ def _headline(titles: Titles, plan: Answer, below: Sequence[Answer]) -> Row:
     origin = word("comma").join(titles.round(name) for name in came)
     kind = word("from_round", round=origin) if came else ""
     marks = word("semicolon").join(titles.marks[name] for name in came if name in titles.marks)
-    heading = word("issued_here" if _is_partial(plan) else "headline")
+    heading = word("issued_here" if plan.get("issued_here") else "headline")
     return Row(heading, kind, figures, (), marks, "bold")
 
 
@@ -131,7 +131,7 @@ def below(titles: Titles, plans: Sequence[Answer], root: Answer | None = None) -
         table.add_row(named, *([state] if with_states else []), *cells, **style)
 
     if root:
-        addition = word("issued_here") if _is_partial(root) else ""
+        addition = word("issued_here") if root.get("issued_here") else ""
         add({**root, "gaps": {}}, addition, "", end_section=True)
     for one in plans:
         idle = one["unit"] in titles.idle
@@ -148,11 +148,6 @@ def _with_gap(titles: Titles, name: str, plan: Answer) -> str:
 
 
 # Both
-
-
-def _is_partial(plan: Answer) -> bool:
-    """Whether the total is no plan of the unit's own, some of its children being missing (N16)."""
-    return any(one.get("issued_here") for one in plan["headline"].values())
 
 
 def _table(heading: str) -> Table:

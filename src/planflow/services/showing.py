@@ -56,10 +56,10 @@ def plan_view(
                 round=one.round,
                 basis=one.basis,
                 commitment=one.commitment or None,
-                issued_here=partial,
             )
             for name, one in numbers.headline(protocol, scene.cycle, own.plan).items()
         },
+        issued_here=partial,
         gaps=_gaps(scene),
         commitments=[_commitment(promise) for promise in own.plan.promises],
         splits=_splits(own),

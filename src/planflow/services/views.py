@@ -100,17 +100,12 @@ class NumberView(View):
 
 
 class HeadlineView(View):
-    """The number that stands for an indicator and where it comes from.
-
-    `issued_here`: the total of a root some of whose children are not in the tree. It says what was
-    issued here this year, and is not the root's plan (N16).
-    """
+    """The number that stands for an indicator and where it comes from."""
 
     value: int
     round: str
     basis: str
     commitment: str | None = None
-    issued_here: bool = False
 
 
 class CommitmentView(View):
@@ -157,8 +152,10 @@ class SplitView(View):
 class PlanView(Receipt):
     """One unit's plan as its reader may see it. `figures` are the numbers in force by round.
 
-    `beside`, `signals` (about the units below) and `stocks` come with reading; in the answer to an
-    act they are null, and so are the signals of a plan of an earlier time.
+    `issued_here` marks a root whose tree lacks some of its children: its headline says what was
+    issued here this year and is no plan of its own (N16). `beside`, `signals` (about the units
+    below) and `stocks` come with reading; in the answer to an act they are null, and so are the
+    signals of a plan of an earlier time.
     """
 
     cycle: str
@@ -172,6 +169,7 @@ class PlanView(Receipt):
     numbers: list[NumberView]
     draft: dict[str, Any] | None = None
     headline: dict[str, HeadlineView]
+    issued_here: bool = False
     gaps: dict[str, GapView]
     commitments: list[CommitmentView]
     splits: dict[str, SplitView] = Field(default_factory=dict)
