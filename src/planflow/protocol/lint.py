@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from planflow.errors import Finding
+from planflow.protocol.lint_decisions import decisions
 from planflow.protocol.lint_names import duplicates, unknown_names
 from planflow.protocol.lint_rounds import rounds
 from planflow.protocol.models import Protocol
@@ -11,7 +12,7 @@ from planflow.protocol.source import Lines
 
 def lint(protocol: Protocol, lines: Lines) -> list[Finding]:
     """Return all findings about a protocol, in no particular order."""
-    rules = (duplicates, unknown_names, rounds, _indicators, _purposes)
+    rules = (duplicates, unknown_names, rounds, decisions, _indicators, _purposes)
     return [finding for rule in rules for finding in rule(protocol, lines)]
 
 

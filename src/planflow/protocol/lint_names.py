@@ -15,7 +15,7 @@ _DECLARED = {
     "reason_codes": "duplicate_reason_code",
 }
 _LISTS = (("indicators", "required_in"), ("rounds", "levels"), ("reason_codes", "purposes"))
-_LINKS = ("answers", "base", "reason_against")
+_LINKS = ("answers", "base", "reason_against", "total_from", "reopens")
 
 Use = tuple[Path, str]
 
@@ -83,6 +83,8 @@ def _rounds_used(protocol: Protocol) -> Iterator[Use]:
             name = getattr(one, link)
             if name is not None:
                 yield ("rounds", place, link), name
+        if one.ceiling is not None:
+            yield ("rounds", place, "ceiling", "round"), one.ceiling.round
 
 
 def _indicators_used(protocol: Protocol) -> Iterator[Use]:

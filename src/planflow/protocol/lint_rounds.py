@@ -11,19 +11,17 @@ from planflow.errors import Finding
 from planflow.protocol.models import Protocol, Round
 from planflow.protocol.source import Lines, Path
 
-_LINKS = ("answers", "base", "reason_against")
+_LINKS = ("answers", "base", "reason_against", "total_from", "reopens")
 _ADJUST_ONLY = ("base", "bounds")
 
 
 def rounds(protocol: Protocol, lines: Lines) -> Iterator[Finding]:
     """Find what is wrong with the order of rounds, their levels and their adjust."""
-    places: dict[str, int] = {}
-    for place, one in enumerate(protocol.rounds):
-        places.setdefault(one.name, place)
-    for place, one in enumerate(protocol.rounds):
-        here = _Here(protocol, lines, places, place, one)
+    for here in looked_at(protocol, lines):
+        one = here.round
         yield from _order(here)
-        yield from _levels(here)
+        if one.kind != "decision":
+            yield from _levels(here)
         if one.binding and one.kind != "down":
             yield here.finding("binding_not_down", "binding")
         if one.kind == "adjust":
@@ -34,8 +32,17 @@ def rounds(protocol: Protocol, lines: Lines) -> Iterator[Finding]:
             yield from _no_adjust(here)
 
 
+def looked_at(protocol: Protocol, lines: Lines) -> Iterator["Here"]:
+    """Each round in turn."""
+    places: dict[str, int] = {}
+    for place, one in enumerate(protocol.rounds):
+        places.setdefault(one.name, place)
+    for place, one in enumerate(protocol.rounds):
+        yield Here(protocol, lines, places, place, one)
+
+
 @dataclass(frozen=True, slots=True)
-class _Here:
+class Here:
     """The round being looked at; `places` holds where each name is first declared."""
 
     protocol: Protocol
@@ -45,10 +52,12 @@ class _Here:
     round: Round
 
     def finding(self, code: str, *steps: str, **params: Any) -> Finding:
+        """Make a finding about the round."""
         path: Path = ("rounds", self.place, *steps)
         return self.lines.finding(code, path, round=self.round.name, **params)
 
     def named(self, name: str) -> Round:
+        """The round that is first declared under a name."""
         return self.protocol.rounds[self.places[name]]
 
     def levels(self, one: Round) -> list[str]:
@@ -65,7 +74,7 @@ class _Here:
         return next((one.name for one in reversed(before) if one.binding), None)
 
 
-def _order(here: _Here) -> Iterator[Finding]:
+def _order(here: Here) -> Iterator[Finding]:
     for link in _LINKS:
         name = getattr(here.round, link)
         if name in here.places and here.places[name] >= here.place:
@@ -75,7 +84,7 @@ def _order(here: _Here) -> Iterator[Finding]:
         yield here.finding("answers_not_down", "answers", name=answers)
 
 
-def _levels(here: _Here) -> Iterator[Finding]:
+def _levels(here: Here) -> Iterator[Finding]:
     """Whoever takes part needs someone above; the highest issues and closes (N2, N6)."""
     taking_part = here.levels(here.round)
     highest = here.protocol.levels[0].name
@@ -89,13 +98,13 @@ def _levels(here: _Here) -> Iterator[Finding]:
             yield here.finding("act_outside_round", "acts", level, name=level)
 
 
-def _no_adjust(here: _Here) -> Iterator[Finding]:
+def _no_adjust(here: Here) -> Iterator[Finding]:
     for field in _ADJUST_ONLY:
         if getattr(here.round, field) is not None:
             yield here.finding("adjust_only", field, name=field)
 
 
-def _adjust(here: _Here) -> Iterator[Finding]:
+def _adjust(here: Here) -> Iterator[Finding]:
     """It happens once, after figures that bind (N11)."""
     before = here.protocol.rounds[: here.place]
     earlier = next((one.name for one in before if one.kind == "adjust"), None)
@@ -107,7 +116,7 @@ def _adjust(here: _Here) -> Iterator[Finding]:
         yield here.finding("adjust_before_binding", "kind")
 
 
-def _base(here: _Here) -> Iterator[Finding]:
+def _base(here: Here) -> Iterator[Finding]:
     base, expected = here.round.base, here.last_binding()
     if base is None:
         yield here.finding("base_missing", "base")
@@ -123,7 +132,7 @@ def _base(here: _Here) -> Iterator[Finding]:
             yield here.finding("level_without_base", "base", name=level, base=base)
 
 
-def _bounds(here: _Here) -> Iterator[Finding]:
+def _bounds(here: Here) -> Iterator[Finding]:
     """A bound that no unit is ever held to would be none (N11)."""
     bounds, order = here.round.bounds, here.protocol.level_order
     if bounds is None or not bounds.indicators:

@@ -11,7 +11,7 @@ Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,39}$")]
 Words = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 Purpose = Literal["return", "settle", "reconcile", "issue", "adjust"]
-Kind = Literal["up", "down", "adjust"]
+Kind = Literal["up", "down", "adjust", "decision"]
 
 
 class Title(Noun):
@@ -66,6 +66,13 @@ class Bounds(Noun):
     note: Title | None = None
 
 
+class Ceiling(Noun):
+    """The down round whose figures a unit may not exceed, each; and on request their sum (N3)."""
+
+    round: Name
+    also_sum: bool = False
+
+
 class Round(Noun):
     """One round: who takes part, what its figures are, what it answers."""
 
@@ -78,6 +85,9 @@ class Round(Noun):
     binding: bool = False
     answers: Name | None = None
     reason_against: Name | None = None
+    ceiling: Ceiling | None = None
+    total_from: Name | None = None
+    reopens: Name | None = None
     base: Name | None = None
     bounds: Bounds | None = None
 
@@ -128,6 +138,14 @@ class Protocol(Noun):
         order = list(self.rounds_by_name)
         place = order.index(round_name)
         return self.rounds[place - 1] if place else None
+
+    def summed_indicators(self) -> tuple[tuple[str, ...], ...]:
+        """Groups of indicators that can be added to one another: of one unit and scale."""
+        groups: dict[tuple[Title, int], tuple[str, ...]] = {}
+        for one in self.indicators:
+            key = (one.unit, one.scale)
+            groups[key] = (*groups.get(key, ()), one.name)
+        return tuple(group for group in groups.values() if len(group) > 1)
 
     def binding_rounds(self) -> tuple[Round, ...]:
         """Down rounds whose figures bind, in order."""

@@ -206,7 +206,7 @@ def test_an_unknown_choice_is_named_with_the_known_ones() -> None:
     found = only(spoil(("kind: adjust", "kind: adjusted # here")))
     assert found.params["name"] == "adjusted"
     assert found.params["suggestion"] == "adjust"
-    assert found.params["known"] == "up, down, adjust"
+    assert found.params["known"] == "up, down, adjust, decision"
 
 
 def test_all_faults_are_told_in_the_order_of_their_lines() -> None:
