@@ -24,6 +24,7 @@ class Settings(BaseSettings):
 
     database_url: SecretStr = Field(default_factory=lambda: SecretStr(_embedded()))
     migrate_url: SecretStr | None = None
+    protocols: Path | None = None  # a folder of protocol files beside the bundled ones
     lang: Literal["zh", "en"] = "zh"
     token_minutes: int = Field(default=60 * 8, ge=1)
     shell_tokens: bool = True

@@ -16,7 +16,6 @@ from planflow.engine.scene import Scene
 from planflow.engine.state import CycleState
 from planflow.errors import Finding, Refusal, invalid
 from planflow.ledger.chain import START
-from planflow.protocol import loader
 from planflow.services import calls, people
 from planflow.services.calls import Call
 from planflow.services.people import Reader
@@ -48,15 +47,14 @@ def create_cycle(site: Site, reader: Reader, call: Call) -> CycleView:
             then = replace(head, state=surveys.cycle_at(tx, command.id, used.position))
             return _view(tx, then, used.event_id, used.chain)
         grant = _root_grant(tx, reader, command)
-        negotiation = _negotiation(command)
+        text = _text(site, command)
+        negotiation = compile_protocol(text)
         if reading.cycle_head(site.database, tx, command.id) is not None:
             raise Refusal("already_exists", {"kind": "cycle", "name": command.id})
         rows = _tree(tx, negotiation, command)
         hand = people.hand(site, reader, grant)
         drafts = rounds.open_cycle(negotiation, command, _as_fixed(rows, register), hand)
-        sites.keep_protocol(
-            tx, negotiation.digest, negotiation.protocol.name, loader.find(command.protocol)
-        )
+        sites.keep_protocol(tx, negotiation.digest, negotiation.protocol.name, text)
         sites.fix_tree(tx, rows)
         pen, start = site.pen(hand.actor, hand.grant, hand.via), Head(0, START, None)
         state, done = append_cycle(tx, negotiation, None, start, drafts[0], pen, command.id)
@@ -166,14 +164,12 @@ def _root_grant(tx: Tx, reader: Reader, command: OpenCycle) -> str:
     return grants[0].id
 
 
-def _negotiation(command: OpenCycle) -> Negotiation:
-    try:
-        return compile_protocol(loader.find(command.protocol))
-    except Refusal:
-        known = ", ".join(loader.bundled())
-        raise invalid(
-            Finding("unknown_protocol", {"protocol": command.protocol, "known": known}, "protocol")
-        ) from None
+def _text(site: Site, command: OpenCycle) -> str:
+    """The exact text of the protocol that a cycle is to run."""
+    if command.protocol not in site.protocols:
+        params = {"protocol": command.protocol, "known": ", ".join(site.protocols)}
+        raise invalid(Finding("unknown_protocol", params, "protocol"))
+    return site.protocols[command.protocol]
 
 
 def _tree(tx: Tx, negotiation: Negotiation, command: OpenCycle) -> list[dict[str, Any]]:

@@ -2,13 +2,15 @@
 
 import datetime as dt
 import secrets
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 import uuid6
 
 from planflow.config import Settings
 from planflow.domain.events import Draft
+from planflow.protocol import loader
+from planflow.protocol.shelf import shelf
 from planflow.store import migrating, sites
 from planflow.store.appending import Pen, Recorded, append_site
 from planflow.store.transaction import Database, Tx, open_database
@@ -38,6 +40,7 @@ class Site:
     database: Database
     settings: Settings
     id: str
+    protocols: Mapping[str, str] = field(default_factory=loader.bundled)  # exact texts by name
     clock: Callable[[], dt.datetime] = utc_now
     mint: Callable[[], str] = mint
     salt: Callable[[], bytes] = new_salt
@@ -56,11 +59,12 @@ class Site:
 
 
 def open_site(settings: Settings, *, migrate: bool = False, serving: bool = False) -> Site:
-    """Open the site and check its database.
+    """Open the site and check its database and its protocols.
 
     `migrate` brings the schema up first; an embedded database that is still empty always is.
     `serving` claims an embedded database for this process. Raises `Fault`.
     """
+    protocols = shelf(settings.protocols)
     database = open_database(settings.database_url.get_secret_value(), settings.workers)
     try:
         if serving:
@@ -68,7 +72,7 @@ def open_site(settings: Settings, *, migrate: bool = False, serving: bool = Fals
         if migrate or (database.embedded and migrating.is_empty(database)):
             _upgrade(settings, database)
         migrating.check(database)
-        return Site(database, settings, database.read(sites.site_id))
+        return Site(database, settings, database.read(sites.site_id), protocols)
     except BaseException:
         database.close()
         raise
