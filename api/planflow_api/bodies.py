@@ -22,6 +22,8 @@ MODELS: tuple[type[BaseModel], ...] = (
     commands.Return,
     commands.Issue,
     commands.Acknowledge,
+    commands.Present,
+    commands.Decide,
     commands.Commit,
     commands.DistributeCommitment,
     commands.FulfilCommitment,

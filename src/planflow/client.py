@@ -176,6 +176,8 @@ class Client(_Connection):
     return_ = _Act("return")
     issue = _Act("issue")
     acknowledge = _Act("acknowledge")
+    present = _Act("present")
+    decide = _Act("decide")
     promise = _Act("commitments")
     distribute = _Act("distribute")
     fulfil = _Act("fulfil")

@@ -62,6 +62,12 @@ _ISSUE: Example = {
     ],
     "dated": "2019-04-10",
 }
+_DECIDE: Example = {
+    "outcome": "amended",
+    "figures": {"project": 480_000_000_00},
+    "document_no": "柳人发〔2019〕1号",
+    "dated": "2019-01-18",
+}
 _COMMIT: Example = {
     "indicator": "villages",
     "from": 95,
@@ -123,6 +129,19 @@ ACTS = (
         "Sign for the figures issued.",
         {},
         "柳州市签收二下 / Liuzhou signs",
+    ),
+    Act(
+        commands.Present,
+        "Send the root's figures before the assembly that decides.",
+        {"note": "提请审议"},
+        "提交大会审议 / Before the assembly",
+    ),
+    Act(
+        commands.Decide,
+        "Record what was decided: approved as presented, amended to other figures, or rejected, "
+        "which opens an earlier round once more.",
+        _DECIDE,
+        "大会批准，调减项目支出 / Amended by the assembly; an example of the form",
     ),
     Act(
         commands.Commit,

@@ -20,6 +20,8 @@ ACTS: dict[str, tuple[Relation, frozenset[str]]] = {
     "withdraw": ("own", _OWN),
     "acknowledge": ("own", _OWN),
     "issue": ("own", _ADMIN),
+    "present": ("own", _ADMIN),
+    "decide": ("own", _ADMIN),
     "distribute": ("own", _ADMIN),
     "accept": ("parent", _ADMIN),
     "return": ("parent", _ADMIN),

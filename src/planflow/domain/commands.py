@@ -88,6 +88,24 @@ class Acknowledge(Command):
     action: ClassVar[str] = "acknowledge"
 
 
+class Present(Command):
+    """Send the root's figures before the assembly that decides (N2)."""
+
+    action: ClassVar[str] = "present"
+    note: Text = ""
+
+
+class Decide(Command):
+    """Record what was decided about the figures presented; straight away presents them too (N2)."""
+
+    action: ClassVar[str] = "decide"
+    outcome: Literal["approved", "amended", "rejected"]
+    figures: Figures | None = None
+    document_no: Annotated[DocumentNo, StringConstraints(strip_whitespace=True, min_length=1)]
+    dated: dt.date
+    note: Text = ""
+
+
 class Commit(Command):
     """Promise a child another figure, to be settled in a later round (N10)."""
 
@@ -170,6 +188,3 @@ class CloseRound(Noun):
     """Close a round when every unit that takes part is done (N9)."""
 
     reason: Text = ""
-
-
-Side = Literal["reported", "settled", "issued"]

@@ -87,5 +87,8 @@ def _finding(fault: Any) -> Finding:
         str(step) for step in fault["loc"] if not str(step).startswith(("constrained-", "Reason"))
     ]
     where = ".".join(step for step in steps if step != "[key]")
+    if fault["type"] == "literal_error":
+        known = fault["ctx"]["expected"].replace(" or ", ", ").replace("'", "")
+        return Finding("unknown_option", {"field": where, "known": known}, where)
     limits = {key: value for key, value in fault.get("ctx", {}).items() if isinstance(value, int)}
     return Finding(_CODES.get(fault["type"], "wrong_shape"), {"field": where, **limits}, where)

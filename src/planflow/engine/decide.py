@@ -5,7 +5,7 @@ from typing import Any
 
 from planflow.domain import commands as c
 from planflow.domain.events import Draft
-from planflow.engine import down, promises, up
+from planflow.engine import decision, down, promises, up
 from planflow.engine.hand import Hand
 from planflow.engine.scene import Scene
 
@@ -19,6 +19,8 @@ PLAN: dict[type[c.Command], Decision] = {
     c.Return: up.return_,
     c.Issue: down.issue,
     c.Acknowledge: down.acknowledge,
+    c.Present: decision.present,
+    c.Decide: decision.decide,
     c.Commit: promises.commit,
     c.ChooseHeadline: promises.choose_headline,
 }

@@ -35,6 +35,7 @@ def issue(scene: Scene, command: Issue, hand: Hand) -> list[Draft]:
     _refuse(invalid, _figure_faults(scene, command, by_code))
     total = _total(scene, command)
     _refuse(invalid, checks.too_large(total, "total"))
+    _refuse(guard_failed, _decided_faults(scene, total))
     _refuse(guard_failed, _split_faults(scene, command, total))
     changed = [one for one in command.allocations if _changes(scene, by_code[one.unit], one)]
     _refuse(guard_failed, _promise_faults(scene, changed, by_code))
@@ -135,6 +136,17 @@ def _total(scene: Scene, command: Issue) -> dict[str, int]:
     if command.total is not None:
         return dict(command.total)
     return exact.total([*(one.figures for one in command.allocations), command.reserve])
+
+
+def _decided_faults(scene: Scene, total: Mapping[str, int]) -> Iterator[Finding]:
+    """What the root issues in all is what was decided, where the protocol holds it to that (N2)."""
+    protocol = scene.negotiation.protocol
+    source = protocol.rounds_by_name[scene.round].total_from
+    if source is None or not scene.own.unit.is_root:
+        return
+    for off in exact.differences(numbers.in_force(protocol, scene.own.plan, source), total):
+        fields = {"expected": off.expected, "got": off.got, "difference": off.difference}
+        yield Finding("total_decided", {"indicator": off.indicator, "round": source, **fields})
 
 
 def _split_faults(scene: Scene, command: Issue, total: Mapping[str, int]) -> Iterator[Finding]:

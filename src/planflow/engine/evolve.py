@@ -10,6 +10,7 @@ from planflow.engine.state import (
     NEW_PLAN,
     Chosen,
     CycleState,
+    Decision,
     Item,
     PlanState,
     Promise,
@@ -27,6 +28,8 @@ TRIGGERS = {
     "acknowledged": "acknowledge",
     "distributed": "issue",
     "totalled": "total",
+    "presented": "present",
+    "decided": "decide",
 }
 
 
@@ -55,11 +58,18 @@ def cycle(state: CycleState | None, event: Event, last_round: str) -> CycleState
         return CycleState(**{name: terms[name] for name in named}, position=event.seq)
     if state is None:
         raise ValueError("a cycle's stream begins with cycle_opened")
-    status = {"round_opened": "open", "round_closed": "closed"}[event.kind]
+    status = {"round_opened": "open", "round_closed": "closed", "round_reopened": "open"}[
+        event.kind
+    ]
+    rounds = {**state.rounds, event.round: status}
+    if event.kind == "round_reopened":
+        # Those after it run again: rounds stand here in the order in which they were opened.
+        order = list(rounds)
+        rounds = {name: rounds[name] for name in order[: order.index(event.round) + 1]}
     return CycleState(
         **{
             **state.model_dump(),
-            "rounds": {**state.rounds, event.round: status},
+            "rounds": rounds,
             "settled": status == "closed" and event.round == last_round,
             "position": event.seq,
         }
@@ -152,6 +162,19 @@ def _totalled(state: PlanState, event: Event) -> PlanState:
     return _with(state, event.round, reported={TASK: event.parts["figures"][TASK]})
 
 
+def _presented(state: PlanState, event: Event) -> PlanState:
+    decision = Decision(presented=event.parts["figures"], presented_by=event.id)
+    return _with(state, event.round, decision=decision)
+
+
+def _decided(state: PlanState, event: Event) -> PlanState:
+    presented = state.record(event.round).decision
+    if presented is None:
+        raise ValueError("nothing is decided that was not presented")
+    decision = presented.but(figures=event.parts["figures"], **event.parts["terms"])
+    return _with(state, event.round, decision=decision)
+
+
 def _commitment_made(state: PlanState, event: Event) -> PlanState:
     terms: Mapping[str, Any] = event.parts["commitment"]
     shape = {("from_" if name == "from" else name): value for name, value in terms.items()}
@@ -190,6 +213,8 @@ HANDLERS: dict[str, Callable[[PlanState, Event], PlanState]] = {
     "acknowledged": _unchanged,
     "distributed": _distributed,
     "totalled": _totalled,
+    "presented": _presented,
+    "decided": _decided,
     "commitment_made": _commitment_made,
     "commitment_passed_on": _commitment_passed_on,
     "commitment_fulfilled": _commitment_fulfilled,

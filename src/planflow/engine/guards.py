@@ -3,14 +3,14 @@
 The same table answers "what may be done next" (N8) and refuses what may not.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import cast
 
 from planflow.domain.commands import SaveDraft
 from planflow.engine import checks, numbers
+from planflow.engine.limits import bound_findings, ceiling_findings, drafted, sum_findings
 from planflow.engine.machine import stage
-from planflow.engine.scene import Scene, Seat
+from planflow.engine.scene import Scene
 from planflow.engine.state import Promise
 from planflow.errors import Finding, Refusal, guard_failed, invalid
 from planflow.protocol.models import Purpose
@@ -32,10 +32,8 @@ class Action:
 def blocked(scene: Scene, action: str, actor: str) -> list[Finding]:
     """Why an action is not possible now; empty when it is."""
     rule = ACTIONS[action]
-    trigger = rule.trigger
-    if trigger == "issue" and scene.own.unit.is_root:
-        trigger = "originate"  # nobody issues to the root: its figures begin with it
     state = scene.state(scene.own)
+    trigger = _first_move(scene, rule, state)
     if trigger and not scene.negotiation.can(state, trigger):
         return [Finding("illegal_transition", {"action": action, "state": state})]
     for guard in rule.guards:
@@ -57,6 +55,15 @@ def require(scene: Scene, action: str, actor: str) -> None:
         raise invalid(*findings)  # something is missing: no rule was asked yet
     if findings:
         raise guard_failed(*findings)
+
+
+def _first_move(scene: Scene, rule: Action, state: str) -> str | None:
+    """The trigger an action begins with."""
+    if rule.trigger == "issue" and scene.own.unit.is_root:
+        return "originate"  # nobody issues to the root: its figures begin with it
+    if rule.trigger == "decide" and scene.negotiation.can(state, "present"):
+        return "present"  # a decision recorded straight away presents what it is about
+    return rule.trigger
 
 
 def round_open(scene: Scene, _actor: str) -> Iterator[Finding]:
@@ -140,6 +147,18 @@ def purpose(scene: Scene) -> Purpose | None:
     """What reasons in the working copy are for; in an up round any will do."""
     one = scene.negotiation.protocol.rounds_by_name.get(scene.round)
     return "adjust" if one and one.kind == "adjust" else None
+
+
+def has_presentable(scene: Scene, _actor: str) -> Iterator[Finding]:
+    """There are figures to decide about (N2)."""
+    if not numbers.presentable(scene.negotiation.protocol, scene.own.plan, scene.round):
+        yield Finding("has_presentable", {"round": scene.round})
+
+
+def within_ceiling(scene: Scene, _actor: str) -> Iterator[Finding]:
+    """The working copy keeps within what was issued in the round that the protocol names (N3)."""
+    if scene.own.draft is not None:
+        yield from ceiling_findings(scene, scene.own, drafted(scene))
 
 
 def has_children(scene: Scene, _actor: str) -> Iterator[Finding]:
@@ -251,71 +270,20 @@ def whole(promise: Promise) -> bool:
     return promise.status == "open" and not promise.part_of
 
 
-def drafted(scene: Scene) -> dict[str, int]:
-    """The figures the working copy would send up; in an adjust round what it leaves out stays."""
-    draft = scene.own.draft or {}
-    given = dict(cast("Mapping[str, int]", draft.get("figures", {})))
-    one = scene.negotiation.protocol.rounds_by_name[scene.round]
-    return {**numbers.base(scene.own.plan, one), **given} if one.kind == "adjust" else given
-
-
-def sum_findings(scene: Scene, figures: Mapping[str, int]) -> Iterator[Finding]:
-    """Differences between a unit's figures and its children's sum with its reconciling items."""
-    items = cast("list[dict[str, object]]", (scene.own.draft or {}).get("reconciling", []))
-    signed = [{str(item["indicator"]): cast("int", item["amount"])} for item in items]
-    for off in numbers.off_sums(scene, scene.round, signed, figures):
-        yield Finding("sums_exact", _fields(off))
-
-
-def bound_findings(scene: Scene, seat: Seat, figures: Mapping[str, int]) -> Iterator[Finding]:
-    """Changes from the base beyond what the protocol allows this unit."""
-    protocol = scene.negotiation.protocol
-    one = protocol.rounds_by_name[scene.round]
-    if one.bounds is None:
-        return
-    start = numbers.base(seat.plan, one)
-    here = _answers_for(scene, seat, one.bounds.level)
-    for off in exact.differences(start, figures):
-        bound = one.bounds.indicators.get(off.indicator)
-        if off.indicator not in start:
-            yield Finding("never_issued", {"indicator": off.indicator, "got": off.got})
-        elif bound is None:
-            yield Finding("bounded", {**_fields(off), "limit": 0})
-        elif here:
-            limit = exact.allowance(off.expected, bound.percent, bound.absolute)
-            if abs(off.difference) > limit:
-                yield Finding("bounded", {**_fields(off), "limit": limit})
-
-
-def _answers_for(scene: Scene, seat: Seat, level: str) -> bool:
-    """Whether the bound of a level is held here: at the highest unit of a branch not above it."""
-    place = scene.negotiation.protocol.level_order
-    above = scene.parent is not None and place[scene.parent.unit.level] >= place[level]
-    return place[seat.unit.level] >= place[level] and not above
-
-
-def _fields(off: exact.Difference) -> dict[str, object]:
-    return {
-        "indicator": off.indicator,
-        "expected": off.expected,
-        "got": off.got,
-        "difference": off.difference,
-    }
-
-
 _WRITING = (not_root, round_open, answered_issue, parent_open)
+_FIGURES = (own_sums, bounded, within_ceiling)
 ACTIONS: dict[str, Action] = {
     action.name: action
     for action in (
         Action("draft", "submit", _WRITING),
-        Action(
-            "submit", "submit", (*_WRITING, has_draft, complete, children_done, own_sums, bounded)
-        ),
+        Action("submit", "submit", (*_WRITING, has_draft, complete, children_done, *_FIGURES)),
         Action("withdraw", "withdraw", (round_open,)),
         Action("accept", "accept", (round_open, parent_open, separate_hands)),
         Action("return", "return", (not_root, round_open, parent_open, separate_hands)),
         Action("issue", "issue", (round_open, has_children)),
         Action("acknowledge", "acknowledge", (round_open,)),
+        Action("present", "present", (round_open, has_presentable)),
+        Action("decide", "decide", (round_open, has_presentable)),
         Action(
             "commitments",
             None,

@@ -13,7 +13,7 @@ from planflow.protocol.models import Protocol, Round
 
 WAITING = "waiting"
 SETTLED = "settled"
-START_OF_KIND = {"up": "drafting", "adjust": "drafting", "down": "awaiting"}
+START_OF_KIND = {"up": "drafting", "adjust": "drafting", "down": "awaiting", "decision": "awaiting"}
 
 # trigger, stages it leaves, stage it reaches
 _UP = (
@@ -30,7 +30,11 @@ _DOWN = (
     ("issue", ("acknowledged", "distributed"), "distributed"),
     ("originate", ("awaiting", "distributed"), "distributed"),
 )
-MOVES = {"up": _UP, "adjust": _UP, "down": _DOWN}
+_DECISION = (
+    ("present", ("awaiting",), "presented"),
+    ("decide", ("presented",), "decided"),
+)
+MOVES = {"up": _UP, "adjust": _UP, "down": _DOWN, "decision": _DECISION}
 
 
 @dataclass(slots=True)
@@ -125,6 +129,11 @@ def mermaid(negotiation: Negotiation, lang: str) -> str:
         lines += ["    }"]
     order = [WAITING, *(one.name for one in negotiation.protocol.rounds), SETTLED]
     lines += [f"    {here} --> {there}" for here, there in pairwise(order)]
+    lines += [
+        f"    {one.name} --> {one.reopens} : rejected"
+        for one in negotiation.protocol.rounds
+        if one.reopens
+    ]
     return "\n".join([*lines, f"    {SETTLED} --> [*]"]) + "\n"
 
 
@@ -150,5 +159,9 @@ def _edges(protocol: Protocol) -> Iterator[Edge]:
             yield from (
                 Edge(f"{one.name}.{source}", trigger, f"{one.name}.{target}") for source in sources
             )
+        if one.reopens:  # what was rejected leads back
+            back = protocol.rounds_by_name[one.reopens]
+            start = f"{back.name}.{START_OF_KIND[back.kind]}"
+            yield Edge(f"{one.name}.decided", enter(back.name), start)
         earlier += [f"{one.name}.{name}" for name in _stages(one)]
     yield from (Edge(state, "settle", SETTLED) for state in earlier)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from planflow.domain.figures import FUNDED, TASK
 from planflow.engine import checks
 from planflow.engine.scene import Scene, Seat
-from planflow.engine.state import CycleState, PlanState, Promise, Record
+from planflow.engine.state import CycleState, Decision, PlanState, Promise, Record
 from planflow.protocol.models import Protocol, Round
 from planflow.quota import exact
 from planflow.quota.exact import Amounts, Difference
@@ -41,8 +41,20 @@ def in_force(protocol: Protocol, plan: PlanState, round_name: str) -> dict[str, 
     one = protocol.rounds_by_name[round_name]
     if one.kind == "down":
         return _task(record)
+    if one.kind == "decision":
+        return record.decision.in_force if record.decision else {}
     offered = {**record.reported.get(TASK, {}), **record.settled}
     return {**base(plan, one), **offered} if one.kind == "adjust" else offered
+
+
+def presentable(protocol: Protocol, plan: PlanState, round_name: str) -> dict[str, int]:
+    """What the root brings before a decision: its numbers in the last round before it that has any."""
+    found: dict[str, int] = {}
+    for one in protocol.rounds:
+        if one.name == round_name:
+            break
+        found = in_force(protocol, plan, one.name) or found
+    return found
 
 
 def base(plan: PlanState, adjust: Round) -> dict[str, int]:
@@ -165,6 +177,7 @@ def numbers(plan: PlanState) -> Iterator[Number]:
         for indicator, value in record.issued.items():
             reason = record.issued_reasons.get(indicator, "")
             yield Number(name, "issued", TASK, indicator, value, reason, record.document_no)
+        yield from _decision_numbers(name, record.decision)
         if record.split and not record.issued_by:
             for indicator, value in record.split.total.items():
                 yield Number(name, "issued", TASK, indicator, value, "", record.split.document_no)
@@ -190,6 +203,15 @@ def _up_numbers(name: str, record: Record) -> Iterator[Number]:
         yield Number(
             name, "settled", TASK, indicator, value, record.settled_reasons.get(indicator, "")
         )
+
+
+def _decision_numbers(name: str, decision: Decision | None) -> Iterator[Number]:
+    if decision is None:
+        return
+    for indicator, value in decision.presented.items():
+        yield Number(name, "presented", TASK, indicator, value)
+    for indicator, value in decision.figures.items():
+        yield Number(name, "decided", TASK, indicator, value, "", decision.document_no)
 
 
 def sides(protocol: Protocol, plan: PlanState) -> tuple[dict[str, int], dict[str, int]]:

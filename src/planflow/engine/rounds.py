@@ -8,8 +8,8 @@ from planflow.domain.commands import CloseRound, OpenCycle
 from planflow.domain.events import Draft, Many, spoken
 from planflow.domain.figures import TASK
 from planflow.engine import checks, numbers
-from planflow.engine.guards import bound_findings
 from planflow.engine.hand import Hand
+from planflow.engine.limits import bound_findings
 from planflow.engine.machine import Negotiation
 from planflow.engine.scene import Scene
 from planflow.engine.state import CycleState, Figures
@@ -113,7 +113,7 @@ def close_round(
     if findings:
         raise guard_failed(*findings)
     closing_id, total_id = hand.mint(), hand.mint()
-    summed = negotiation.protocol.rounds_by_name[name].kind != "down"
+    summed = negotiation.protocol.rounds_by_name[name].kind in ("up", "adjust")
     cites = (total_id,) if summed else ()
     parts: dict[str, Any] = {**spoken({"reason": command.reason})}
     closing = Draft("round_closed", "", name, parts, closing_id, cites)

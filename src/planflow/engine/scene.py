@@ -42,7 +42,9 @@ class Scene:
 
 
 def takes_part(negotiation: Negotiation, unit: UnitNode, round_name: str) -> bool:
-    """Whether a unit acts in a round."""
+    """Whether a unit acts in a round; a decision is the root's alone (N2)."""
+    if negotiation.protocol.rounds_by_name[round_name].kind == "decision":
+        return unit.is_root
     return not unit.no_task and unit.level in negotiation.protocol.levels_of(round_name)
 
 

@@ -24,6 +24,22 @@ class Split(Noun):
     of: str = ""
 
 
+class Decision(Noun):
+    """What the root presented in a decision round, and what was decided about it (N2)."""
+
+    presented: dict[str, int]
+    presented_by: str  # the event
+    outcome: str = ""  # approved | amended | rejected; empty until decided
+    figures: dict[str, int] = Field(default_factory=dict)  # as decided; none where rejected
+    document_no: str = ""
+    dated: str = ""
+
+    @property
+    def in_force(self) -> dict[str, int]:
+        """The figures decided or, before that, presented; none after a rejection."""
+        return dict(self.figures if self.outcome else self.presented)
+
+
 class Record(Noun):
     """A unit's numbers in one round. Free texts are not here: they can be erased from the event."""
 
@@ -38,6 +54,7 @@ class Record(Noun):
     document_no: str = ""
     split: Split | None = None
     returned: bool = False  # sent back by the parent and not accepted since
+    decision: Decision | None = None
     hands: tuple[str, ...] = ()  # who typed or submitted what stands here (N14)
 
 

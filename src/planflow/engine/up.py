@@ -7,8 +7,9 @@ from planflow.domain.commands import Accept, Return, SaveDraft, Submit, Withdraw
 from planflow.domain.events import Draft, spoken
 from planflow.domain.figures import TASK, ReconcilingItem
 from planflow.engine import checks, guards, numbers
-from planflow.engine.guards import bound_findings, drafted, require
+from planflow.engine.guards import require
 from planflow.engine.hand import Hand
+from planflow.engine.limits import bound_findings, ceiling_findings, drafted
 from planflow.engine.scene import Scene
 from planflow.errors import Finding, guard_failed, invalid
 
@@ -69,7 +70,11 @@ def accept(scene: Scene, command: Accept, hand: Hand) -> list[Draft]:
     findings = list(checks.unexplained(settled, codes, known, "reasons"))
     if findings:
         raise invalid(*findings)
-    over = list(bound_findings(scene, scene.own, {**reported, **settled}))
+    taken = {**reported, **settled}
+    over = [
+        *bound_findings(scene, scene.own, taken),
+        *ceiling_findings(scene, scene.own, taken),
+    ]
     if over:
         raise guard_failed(*over)
     parts = {"figures": settled, "reasons": {name: codes[name] for name in settled}}

@@ -31,6 +31,7 @@ from planflow.store.reading import CycleHead, Stage
 from planflow.store.sites import KeyUsed
 from planflow.store.transaction import Tx
 
+_TURNING = ("decide",)  # acts that may move the cycle's rounds
 _CURSOR = re.compile(r"[0-9]{1,15}")
 COMMANDS: dict[str, type[c.Command]] = {
     kind.action: kind
@@ -42,6 +43,8 @@ COMMANDS: dict[str, type[c.Command]] = {
         c.Return,
         c.Issue,
         c.Acknowledge,
+        c.Present,
+        c.Decide,
         c.Commit,
         c.DistributeCommitment,
         c.FulfilCommitment,
@@ -73,7 +76,8 @@ def act(
     command_or_refusal = attempt(COMMANDS[action], call.body)
 
     def work(tx: Tx) -> PlanView:
-        sight = _sight(site, tx, reader, cycle, unit, "share")
+        lock: reading.Lock = "update" if action in _TURNING else "share"
+        sight = _sight(site, tx, reader, cycle, unit, lock)
         if not promise:
             _right(sight, action)
         calls.wait_for(tx, reader, call)
@@ -234,10 +238,14 @@ def _carry_out(
         typists = sorted({*stage.scene.own.typists, hand.actor})
         return appending.save_working_copy(tx, stage, draft, typists), None
     drafts: list[Draft] = decide(stage.scene, command, hand, promise)
-    after, done = appending.append_plans(
-        tx, stage, drafts, site.pen(hand.actor, hand.grant, hand.via)
-    )
-    return after, done[stage.scene.own.unit.code]
+    own, pen = stage.scene.own.unit, site.pen(hand.actor, hand.grant, hand.via)
+    on_plans = [draft for draft in drafts if draft.unit]
+    after, done = appending.append_plans(tx, stage, on_plans, pen)
+    for turn in drafts:
+        if not turn.unit:  # rounds are moved by an act of the root, which has no parent
+            head = appending.append_turn(tx, after, turn, pen)
+            after = reading.stage(site.database, tx, head, own, None)
+    return after, done[own.code]
 
 
 def _replayed(tx: Tx, stage: Stage, reader: Reader, sight: Sight, used: KeyUsed) -> PlanView:

@@ -15,6 +15,7 @@ from planflow.services.people import Reader
 from planflow.services.views import (
     ActionView,
     CommitmentView,
+    DecisionView,
     GuardView,
     HeadlineView,
     NumberView,
@@ -63,6 +64,7 @@ def plan_view(
         gaps=_gaps(scene),
         commitments=[_commitment(promise) for promise in own.plan.promises],
         splits=_splits(own),
+        decisions=_decisions(own),
         actions=_actions(scene, reader, standings),
     )
 
@@ -132,6 +134,20 @@ def _splits(own: Seat) -> dict[str, SplitView]:
         )
         for name, record in own.plan.rounds.items()
         if record.split is not None
+    }
+
+
+def _decisions(own: Seat) -> dict[str, DecisionView]:
+    return {
+        name: DecisionView(
+            presented=one.presented,
+            outcome=one.outcome or None,
+            figures=one.figures,
+            document_no=one.document_no or None,
+            dated=one.dated or None,
+        )
+        for name, record in own.plan.rounds.items()
+        if (one := record.decision) is not None
     }
 
 

@@ -149,6 +149,16 @@ class SplitView(View):
     outdated: bool
 
 
+class DecisionView(View):
+    """What the root presented in a decision round, and what was decided; outcome null until then."""
+
+    presented: dict[str, int]
+    outcome: str | None
+    figures: dict[str, int]
+    document_no: str | None
+    dated: str | None
+
+
 class PlanView(Receipt):
     """One unit's plan as its reader may see it. `figures` are the numbers in force by round.
 
@@ -176,6 +186,7 @@ class PlanView(Receipt):
     beside: dict[str, BesideView] | None = None
     signals: list[SignalView] | None = None
     stocks: dict[str, StockView] | None = None
+    decisions: dict[str, DecisionView] = Field(default_factory=dict)
     actions: list[ActionView] = Field(default_factory=list)
 
 

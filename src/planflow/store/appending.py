@@ -15,7 +15,7 @@ from planflow.engine.scene import Seat
 from planflow.engine.state import CycleState, PlanState
 from planflow.ledger import chain as chains
 from planflow.ledger.leaf import Place, seal, unseal
-from planflow.store.reading import PlanHead, Stage, upsert
+from planflow.store.reading import CycleHead, PlanHead, Stage, upsert
 from planflow.store.tables import (
     CommitmentRow,
     CycleRow,
@@ -204,6 +204,14 @@ def append_cycle(
         cycles = table(CycleRow)
         tx.connection.execute(update(cycles).where(cycles.c.id == cycle).values(**now))
     return after, done
+
+
+def append_turn(tx: Tx, stage: Stage, draft: Draft, pen: Pen) -> CycleHead:
+    """Record the cycle's own part of an act on a plan; the cycle must be locked for it."""
+    head = stage.cycle
+    end = Head(head.state.position, head.chain, head.recorded_at)
+    state, done = append_cycle(tx, head.negotiation, head.state, end, draft, pen, head.state.id)
+    return CycleHead(state, head.negotiation, done.chain, done.event.recorded_at)
 
 
 def append_site(tx: Tx, head: Head, draft: Draft, pen: Pen) -> Recorded:

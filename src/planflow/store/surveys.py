@@ -11,7 +11,6 @@ from sqlalchemy import (
     case,
     exists,
     func,
-    literal,
     not_,
     or_,
     select,
@@ -42,6 +41,7 @@ _DONE = {
     "up": ("accepted",),
     "adjust": ("drafting", "accepted"),
     "down": ("distributed", "acknowledged"),
+    "decision": ("decided",),
 }
 
 
@@ -62,9 +62,7 @@ def unfinished(
         UNITS.c.cycle_id == cycle,
         UNITS.c.level.in_(levels),
         UNITS.c.no_task.is_(False),
-        or_(
-            UNITS.c.parent_code.is_not(None), literal(one.kind == "down")
-        ),  # the root has no up act (N2)
+        *_concerned(one.kind),
         not_(done),
     )
     source = UNITS.outerjoin(PLANS, _same_plan())
@@ -79,6 +77,12 @@ def unfinished(
         .limit(NAMED_AT_MOST)
     )
     return [Unfinished(row.code, row.name, row.standing) for row in rows], count
+
+
+def _concerned(kind: str) -> tuple[ColumnElement[bool], ...]:
+    """Whose act a kind of round waits for: the root has no up act, and alone decides (N2)."""
+    root = UNITS.c.parent_code.is_(None)
+    return {"down": (), "decision": (root,)}.get(kind, (not_(root),))
 
 
 def open_promises(tx: Tx, cycle: str, round_name: str) -> list[tuple[str, str]]:
@@ -229,9 +233,11 @@ def _standing_in(negotiation: Negotiation, cycle: CycleState) -> ColumnElement[s
         return case((own.is_not(None), SETTLED), else_=SETTLED)
     branches: list[Any] = [(UNITS.c.no_task.is_(True), own)]
     for name in reversed(list(cycle.rounds)):
-        start = START_OF_KIND[negotiation.protocol.rounds_by_name[name].kind]
+        kind = negotiation.protocol.rounds_by_name[name].kind
         takes_part = UNITS.c.level.in_(negotiation.protocol.levels_of(name))
-        branches.append((takes_part, _standing(name, start)))
+        if kind == "decision":
+            takes_part = UNITS.c.parent_code.is_(None)
+        branches.append((takes_part, _standing(name, START_OF_KIND[kind])))
     return case(*branches, else_=own)
 
 
