@@ -264,6 +264,9 @@ class Board:
 
     def _write(self, drafts: Iterable[Draft], who: str) -> None:
         for draft in drafts:
+            if not draft.unit:
+                self._turn(draft)
+                continue
             events = self.log.setdefault(draft.unit, [])
             event = _event(draft, draft.unit, len(events) + 1, who)
             self.plans[draft.unit] = evolve.plan(self.negotiation, self.plan(draft.unit), event)
@@ -289,6 +292,8 @@ class Board:
     def _done(self, name: str, code: str) -> bool:
         at = stage(self.state(code))
         kind = self.negotiation.protocol.rounds_by_name[name].kind
+        if kind == "decision":
+            return at == "decided"
         if kind == "down":
             return at == "distributed" or (at == "acknowledged" and not self.children(code))
         if self.nodes[code].is_root:

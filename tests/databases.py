@@ -9,6 +9,7 @@ import itertools
 import shutil
 import tempfile
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,12 +24,21 @@ from planflow.services.site import open_site
 from tests.world import TREE, USERS, World
 
 KINDS = ("sqlite", "postgresql")
+Make = Callable[
+    [str], dict[str, str]
+]  # fills the empty database at an address; tokens of its people
 
 
 def settings(url: str, owner: str | None = None, **more: Any) -> Settings:
     """Settings of a site at an address."""
     migrate_url = SecretStr(owner) if owner else None
     return Settings(database_url=SecretStr(url), migrate_url=migrate_url, **more)
+
+
+def migrate_it(url: str) -> dict[str, str]:
+    """Give an empty database this program's schema."""
+    open_site(settings(url), migrate=True).close()
+    return {}
 
 
 def people_it(url: str) -> dict[str, str]:
@@ -58,20 +68,17 @@ class Files:
 
     def migrated(self) -> str:
         """A fresh database with this program's schema."""
-        return self._copy("migrated")
+        return self.prepared("migrated", migrate_it)
 
     def peopled(self) -> str:
         """A fresh database with the units and users of `tests.world`."""
-        return self._copy("peopled")
+        return self.prepared("peopled", people_it)
 
-    def _copy(self, what: str) -> str:
+    def prepared(self, what: str, make: Make) -> str:
+        """A fresh copy of a database that `make` filled once; `tokens` keeps its people's."""
         template = self.folder / f"{what}.template"
         if not template.exists():
-            url = f"sqlite:///{template}"
-            if what == "peopled":
-                self.tokens.update(people_it(url))
-            else:
-                open_site(settings(url), migrate=True).close()
+            self.tokens.update(make(f"sqlite:///{template}"))
         url = self.empty()
         shutil.copy(template, str(make_url(url).database))
         return url
@@ -101,11 +108,11 @@ class Server:
 
     def migrated(self) -> str:
         """A fresh database with this program's schema."""
-        return self._copy("migrated")
+        return self.prepared("migrated", migrate_it)
 
     def peopled(self) -> str:
         """A fresh database with the units and users of `tests.world`."""
-        return self._copy("peopled")
+        return self.prepared("peopled", people_it)
 
     def run(self, *statements: str) -> None:
         """Carry out statements as the superuser, each by itself."""
@@ -115,14 +122,11 @@ class Server:
                 connection.execute(text(statement))
         engine.dispose()
 
-    def _copy(self, what: str) -> str:
+    def prepared(self, what: str, make: Make) -> str:
+        """A fresh copy of a database that `make` filled once; `tokens` keeps its people's."""
         if what not in self._templates:
             self.run(f'CREATE DATABASE "{what}"')
-            url = self.url(what)
-            if what == "peopled":
-                self.tokens.update(people_it(url))
-            else:
-                open_site(settings(url), migrate=True).close()
+            self.tokens.update(make(self.url(what)))
             self._templates.add(what)
         return self._create(what)
 

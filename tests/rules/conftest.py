@@ -11,7 +11,8 @@ from sqlalchemy.engine import make_url
 
 from planflow.services.site import Site, open_site
 from tests.conftest import Park
-from tests.databases import settings
+from tests.databases import Databases, settings
+from tests.rules.budget import budget
 from tests.world import USERS, World
 
 At = Callable[..., World]
@@ -125,3 +126,19 @@ def _deep_down(world: World, name: str) -> None:
     for who, unit in (("a1", "A1"), ("a2", "A2"), ("b", "B")):
         world.act(who, unit, "acknowledge")
     world.close(name)
+
+
+@pytest.fixture
+def undecided(databases: Databases) -> Iterator[World]:
+    """A department budget with its decision round open."""
+    world = budget(databases, "legislature")
+    yield world
+    world.site.close()
+
+
+@pytest.fixture
+def second_up(databases: Databases) -> Iterator[World]:
+    """A department budget with the round open that has a ceiling."""
+    world = budget(databases, "up2")
+    yield world
+    world.site.close()

@@ -10,9 +10,8 @@ TEXT = find("exit-plan")
 HERE = "# here"
 
 
-def spoil(*changes: tuple[str, str]) -> str:
-    """Return the bundled text with every `old` (which stands there just once) replaced."""
-    text = TEXT
+def spoil(*changes: tuple[str, str], text: str = TEXT) -> str:
+    """Return a text with every `old` (which stands there just once) replaced."""
     for old, new in changes:
         assert text.count(old) == 1, f"{old!r} stands {text.count(old)} times"
         text = text.replace(old, new)
