@@ -11,6 +11,8 @@ from planflow.errors import Fault
 from planflow.protocol.loader import bundled, digest, load
 from planflow.protocol.shelf import shelf
 from planflow.services.protocols import draw_protocol
+from planflow.services.site import open_site
+from tests.databases import settings
 
 FOREIGN = Path(__file__).parents[2] / "data/protocols"
 
@@ -79,3 +81,12 @@ def test_a_protocol_of_the_folder_is_drawn_without_a_database() -> None:
     assert "board_awaiting --> board_presented : present" in diagram
     assert "Counter-offer" in diagram
     assert "审定" in draw_protocol(own, "group-targets", "zh")
+
+
+def test_a_site_with_a_wrong_file_does_not_open(tmp_path: Path) -> None:
+    (tmp_path / "own.yaml").write_text("name: own\n")
+    place = settings(f"sqlite:///{tmp_path / 'planflow.db'}", protocols=tmp_path)
+    with pytest.raises(Fault) as raised:
+        open_site(place)
+    assert raised.value.code == "protocol_unusable"
+    assert not (tmp_path / "planflow.db").exists()
