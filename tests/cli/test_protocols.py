@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from planflow.protocol import loader
 from tests.cli.conftest import Cli
 
@@ -51,6 +53,18 @@ def test_a_file_of_nothing_but_mistakes_is_cut(cli: Cli, home: Path) -> None:
 
 def test_no_such_file(cli: Cli) -> None:
     assert cli("protocol", "check", "none.yaml").refused().startswith("没有文件 none.yaml。")
+
+
+def test_a_protocol_of_the_sites_folder(
+    cli: Cli, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (home / "own").mkdir()
+    text = loader.find("exit-plan").replace("name: exit-plan", "name: mine")
+    (home / "own/any.yaml").write_text(text, encoding="utf-8")
+    monkeypatch.setenv("PLANFLOW_PROTOCOLS", str(home / "own"))
+    assert cli("protocol", "draw", "mine").out == cli("protocol", "draw", "exit-plan").out
+    (home / "own/any.yaml").write_text("name: mine", encoding="utf-8")
+    assert "planflow protocol check" in cli("protocol", "draw", "mine").refused()
 
 
 def test_draw(cli: Cli) -> None:

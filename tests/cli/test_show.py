@@ -16,6 +16,7 @@ from planflow.cli.desk import Desk
 from planflow.cli.titles import Titles, figure
 from planflow.config import Settings
 from planflow.demo.server import serving
+from planflow.protocol.loader import bundled
 from planflow.services import cycles, people, plans
 from planflow.services.calls import Call
 from planflow.services.people import Reader
@@ -182,7 +183,7 @@ def plan(**more: Any) -> dict[str, Any]:
 
 
 def titles(lang: str = "zh") -> Titles:
-    protocol = get_protocol("exit-plan", lang).model_dump(mode="json")
+    protocol = get_protocol(bundled(), "exit-plan", lang).model_dump(mode="json")
     cycle = {"id": "c", "root": "R", "no_task": []}
     return Titles(Desk(lang), cycle, protocol, {"up1": "made up"})
 

@@ -14,10 +14,14 @@ router = APIRouter(prefix="/protocols", tags=["protocols"])
 @router.get("", response_model=Page[ProtocolItem], responses=refusals(READ))
 async def list_protocols(visit: Visiting) -> Response:
     """The protocols a cycle may be opened with."""
-    return await visit.answer(lambda site, _reader: Page(items=protocols.list_protocols(site)))
+    return await visit.answer(
+        lambda site, _reader: Page(items=protocols.list_protocols(site.protocols))
+    )
 
 
 @router.get("/{name}", response_model=ProtocolView, responses=refusals(READ))
 async def get_protocol(visit: Visiting, name: str) -> Response:
     """A protocol: its definition and its state diagram in Mermaid."""
-    return await visit.answer(lambda site, reader: protocols.get_protocol(site, name, reader.lang))
+    return await visit.answer(
+        lambda site, reader: protocols.get_protocol(site.protocols, name, reader.lang)
+    )

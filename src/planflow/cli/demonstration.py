@@ -59,6 +59,7 @@ class Teller:
 
     def __init__(self, desk: Desk, case: "Case") -> None:
         from planflow.demo.replay import PROTOCOL
+        from planflow.protocol.loader import bundled
         from planflow.services.protocols import get_protocol
 
         self._desk = desk
@@ -67,7 +68,7 @@ class Teller:
         # Where data is wanted, standard output holds nothing else.
         self._console = desk.console(aside=desk.as_json)
         marks = {name: self.word(mark) for name, mark in case.marks().items()}
-        protocol = get_protocol(PROTOCOL, desk.lang).model_dump(mode="json")
+        protocol = get_protocol(bundled(), PROTOCOL, desk.lang).model_dump(mode="json")
         idle = [{"unit": one.code} for one in case.idle]
         cycle = {"id": case.cycle, "root": case.region.code, "no_task": idle}
         self._titles = Titles(desk, cycle, protocol, marks)

@@ -108,7 +108,7 @@ def _locally(site: "Site", reader: "Reader", cycle: str, unit: str) -> dict[str,
             break
     views = {
         "cycle": terms,
-        "protocol": protocols.get_protocol(terms.protocol, reader.lang),
+        "protocol": protocols.get_protocol(site.protocols, terms.protocol, reader.lang),
         "plan": plans.get_plan(site, reader, cycle, unit),
     }
     found = {name: view.model_dump(mode="json", by_alias=True) for name, view in views.items()}

@@ -30,11 +30,13 @@ def check(context: typer.Context, file: Annotated[str, typer.Argument(metavar="F
 
 
 def draw(context: typer.Context, name: Annotated[str, typer.Argument(metavar="NAME")]) -> None:
-    """Print the state diagram of a bundled protocol."""
+    """Print the state diagram of a protocol: a bundled one, or one of the folder of the settings."""
+    from planflow.config import Settings
+    from planflow.protocol.shelf import shelf
     from planflow.services.protocols import get_protocol
 
     desk = of(context)
-    diagram = get_protocol(name, desk.lang).diagram
+    diagram = get_protocol(shelf(Settings().protocols), name, desk.lang).diagram
     desk.put(diagram.rstrip("\n"), {"name": name, "mermaid": diagram})
 
 

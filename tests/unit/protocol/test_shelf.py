@@ -6,11 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from planflow.config import Settings
 from planflow.errors import Fault
 from planflow.protocol.loader import bundled, digest, load
 from planflow.protocol.shelf import shelf
-from planflow.services.protocols import draw_protocol
+from planflow.services.protocols import get_protocol
 from planflow.services.site import open_site
 from tests.databases import settings
 
@@ -75,12 +74,11 @@ def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
 
 
 def test_a_protocol_of_the_folder_is_drawn_without_a_database() -> None:
-    own = Settings(protocols=FOREIGN)
-    diagram = draw_protocol(own, "group-targets", "en")
+    diagram = get_protocol(shelf(FOREIGN), "group-targets", "en").diagram
     assert "board --> rebid : rejected" in diagram
     assert "board_awaiting --> board_presented : present" in diagram
     assert "Counter-offer" in diagram
-    assert "审定" in draw_protocol(own, "group-targets", "zh")
+    assert "审定" in get_protocol(shelf(FOREIGN), "group-targets", "zh").diagram
 
 
 def test_a_site_with_a_wrong_file_does_not_open(tmp_path: Path) -> None:
