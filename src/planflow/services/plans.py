@@ -94,15 +94,10 @@ def act(
         hand = people.hand(site, reader, grant)
         after, done = _carry_out(site, tx, stage, command, hand, promise)
         event, chain = (done.event.id, done.chain.hex()) if done else (None, None)
-        position = after.scene.own.plan.position
-        calls.remember(
-            tx,
-            site,
-            reader,
-            call,
-            KeyUsed(call.digest, position, version + 1, event, chain, sight.head.state.position),
-        )
-        view = _shown(tx, after.scene, after.heads[unit].version, reader, sight.standings).view
+        position, now = after.scene.own.plan.position, after.heads[unit].version
+        then = KeyUsed(call.digest, position, now, event, chain, after.cycle.state.position)
+        calls.remember(tx, site, reader, call, then)
+        view = _shown(tx, after.scene, now, reader, sight.standings).view
         return view.model_copy(update={"event": event, "chain": chain})
 
     return site.database.write(work)
