@@ -18,17 +18,19 @@ from typing import Any
 
 from planflow.access import table as access
 from planflow.access.table import Standing
-from planflow.domain.commands import CloseRound, SaveDraft
+from planflow.domain.calendar import Calendar
+from planflow.domain.commands import CloseRound, OpenRound, SaveDraft
 from planflow.domain.events import Draft, Event, Many
 from planflow.domain.parsing import parse
 from planflow.domain.units import UnitNode
-from planflow.engine import evolve, guards, rounds, up
+from planflow.engine import evolve, guards, rounds, silence, up, windows
 from planflow.engine.decide import decide
 from planflow.engine.hand import Hand
 from planflow.engine.machine import Negotiation, compile_protocol, stage
 from planflow.engine.rounds import Survey, Unfinished
 from planflow.engine.scene import Scene, Seat, answered_levels, standing, takes_part
 from planflow.engine.state import NEW_PLAN, CycleState, PlanState
+from planflow.engine.windows import Opening
 from planflow.errors import Finding, Refusal
 from planflow.protocol import loader
 from planflow.services.plans import COMMANDS
@@ -166,7 +168,7 @@ class Board:
         )
         levels = answered_levels(self.negotiation, self.round)
         issued = code if self.nodes[code].level in levels else self.parent(code, levels)
-        return Scene(
+        scene = Scene(
             self.negotiation,
             self.cycle,
             self.seat(code),
@@ -174,7 +176,9 @@ class Board:
             tuple(self.seat(one) for one in children),
             tuple(self.seat(one) for one in dict.fromkeys(parts)),
             self.seat(issued) if issued else None,
+            NOW,
         )
+        return silence.seen(scene)
 
     def state(self, code: str) -> str:
         """A plan's state now."""
@@ -220,7 +224,9 @@ class Board:
     def open(self, name: str) -> None:
         """Open a round."""
         hand = Hand("R", "g", self._mint)
-        self._turn(rounds.open_round(self.negotiation, self.cycle, name, hand)[0])
+        opening = Opening(self.negotiation, self.cycle, name, NOW, Calendar())
+        terms = windows.terms_of(opening, OpenRound())
+        self._turn(rounds.open_round(self.negotiation, self.cycle, name, hand, terms)[0])
 
     def close(self, name: str) -> None:
         """Close a round."""

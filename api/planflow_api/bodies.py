@@ -29,6 +29,7 @@ MODELS: tuple[type[BaseModel], ...] = (
     commands.FulfilCommitment,
     commands.WaiveCommitment,
     commands.ChooseHeadline,
+    commands.Extend,
 )
 
 

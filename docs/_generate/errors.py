@@ -23,6 +23,11 @@ SECTIONS = {
         "the `actions` of a plan.",
         "409",
     ),
+    "warnings": (
+        "Warnings / 提醒",
+        "What is allowed and yet worth a look: in `warnings` of a cycle.",
+        "-",
+    ),
     "faults": (
         "Faults / 系统故障",
         "Something outside the request is wrong; nothing was written.",

@@ -178,6 +178,7 @@ class Client(_Connection):
     acknowledge = _Act("acknowledge")
     present = _Act("present")
     decide = _Act("decide")
+    extend = _Act("extensions")
     promise = _Act("commitments")
     distribute = _Act("distribute")
     fulfil = _Act("fulfil")

@@ -30,4 +30,5 @@ class Settings(BaseSettings):
     shell_tokens: bool = True
     shell_token_minutes: int = Field(default=15, ge=1)
     workers: int = Field(default=8, ge=1, le=64)  # threads that carry requests into the library
+    calendar: Path | None = None  # CSV of working days: date,workday; else the country's
     page_limit: int = Field(default=100, ge=1, le=1000)

@@ -21,6 +21,7 @@ HISTORY = {
     "plan_state",
     "figure",
     "commitment",
+    "extension",
     "cycle_unit",
     "past_year",
 }

@@ -204,6 +204,7 @@ def _check_plan(tx: Tx, negotiation: Negotiation, plan: Any, done: Audit) -> Non
     assert evolve.replay(negotiation, events) == states[-1]
     done.figures += _check_figures(tx.connection, where, states)
     done.commitments += _check_commitments(tx.connection, where, states[-1])
+    _check_extensions(tx.connection, where, states[-1])
 
 
 def replay(negotiation: Negotiation, events: Sequence[Event]) -> list[PlanState]:
@@ -242,6 +243,12 @@ def _check_commitments(connection: Connection, where: dict[str, str], state: Pla
         for one in state.promises
     }
     return len(found)
+
+
+def _check_extensions(connection: Connection, where: dict[str, str], state: PlanState) -> None:
+    """The latest extension of each round is the one the plan has (N9)."""
+    found = sorted(rows_of(connection, "extension", **where), key=lambda row: row.position)
+    assert {row.round: row.due_at for row in found} == state.extensions
 
 
 def _check_head(row: Any, stored: list[Stored]) -> None:

@@ -134,9 +134,19 @@ def played(park: Park) -> Callable[[str], str]:
 def play(databases: Databases) -> str:
     url = databases.peopled()
     site = open_site(settings(url))
-    peopled(site, databases).play_all()
+    play_on(peopled(site, databases))
     site.close()
     return url
+
+
+def play_on(world: World) -> None:
+    """A whole cycle, and the beginning of another in which somebody is given more time, twice."""
+    world.play_all()
+    assert world.get().settled
+    world.cycle("next")
+    world.open("up1")
+    for due in ("2198-12-31", "2199-12-31"):
+        world.act("city", "A", "extensions", {"due_at": due, "reason": "入户核查未完"})
 
 
 def test_every_table_is_history_or_is_meant_to_change(database_url: str) -> None:
@@ -306,8 +316,7 @@ NOT_OWNER = ("must be owner", NO_RIGHT)
 
 def test_a_role_that_owns_nothing_runs_a_whole_cycle(divided_site: Site, divided: Divided) -> None:
     world = a_world_of_its_own(divided_site)
-    world.play_all()
-    assert world.get().settled
+    play_on(world)
     owned = text("SELECT count(*) FROM pg_class WHERE pg_get_userbyid(relowner) = current_user")
     with engine_of(divided.application).connect() as connection:
         assert connection.execute(text("SELECT current_user")).scalar_one() == divided.role

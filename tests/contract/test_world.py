@@ -41,4 +41,9 @@ def test_a_difference_names_the_rows(world: World) -> None:
     world.cycle()
     before = world.snapshot()
     world.open("up1")
-    assert set(difference(before, world.snapshot())) == {"cycle", "cycle_state", "event"}
+    assert set(difference(before, world.snapshot())) == {
+        "cycle",
+        "cycle_state",
+        "event",
+        "event_part",
+    }

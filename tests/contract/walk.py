@@ -85,7 +85,8 @@ class Walk:
 
     def ways(self) -> list[Callable[[], object]]:
         """What may be tried at any time."""
-        return [self.any_act, self.any_act, self.any_draft, self.any_issue, self.any_promise]
+        ways = [self.any_act, self.any_act, self.any_draft, self.any_issue, self.any_promise]
+        return [*ways, self.any_extension]
 
     def any_act(self) -> None:
         """An act without figures, by whoever it is meant for, or by somebody else."""
@@ -93,6 +94,13 @@ class Walk:
         side, action, body = self.chance.choice(ACTS)
         who = OWN[unit] if side == "own" else ABOVE[unit]
         self.do(action, self.world.act, who, unit, action, body)
+
+    def any_extension(self) -> None:
+        """More time for somebody, unless that is less (N9)."""
+        unit = self.chance.choice(sorted(ABOVE))
+        due = f"2199-{self.chance.randrange(1, 13):02}-01"
+        body = {"due_at": due, "reason": "入户核查未完"}
+        self.do("extensions", lambda: self.world.act(ABOVE[unit], unit, "extensions", body))
 
     def any_draft(self) -> None:
         """A working copy with any figures."""

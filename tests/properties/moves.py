@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import datetime as dt
 from collections.abc import Callable, Mapping
 from random import Random
 from typing import Any
@@ -214,6 +215,13 @@ def _waive(board: Board, code: str, rng: Random) -> list[Move]:
     return [(promise.id, {"reason": "条件变化"}) for promise in board.plan(code).promises]
 
 
+def _extensions(board: Board, code: str, rng: Random) -> list[Move]:
+    """A day later than any due date there is."""
+    last = board.plan(code).extensions.get(board.round)
+    day = (last.date() if last else dt.date(2150, 1, 1)) + dt.timedelta(days=rng.randint(1, 9))
+    return [("", {"due_at": day.isoformat(), "reason": "入户核查未完"})]
+
+
 def _headline(board: Board, code: str, rng: Random) -> list[Move]:
     offered = list(numbers.numbers(board.plan(code)))
     if not offered:
@@ -232,6 +240,7 @@ _MAKERS: dict[str, Callable[[Board, str, Random], list[Move]]] = {
     "issue": _issue,
     "commitments": _commitments,
     "distribute": _distribute,
+    "extensions": _extensions,
     "fulfil": _fulfil,
     "waive": _waive,
     "headline": _headline,
@@ -407,6 +416,10 @@ def _settle(body: Body, rng: Random) -> None:
         body["reasons"] = {name: rng.choice(("overall_balance", "criteria_met", "incomplete"))}
 
 
+def _no_later(body: Body, rng: Random) -> None:
+    body["due_at"] = rng.choice(("2019-07-01", "2019-07-13", "2150-01-01"))
+
+
 def _bad_reason(body: Body, _rng: Random) -> None:
     body["reason_code"] = "double_counted"
 
@@ -500,6 +513,7 @@ def _part_elsewhere(body: Body, rng: Random) -> None:
 
 
 _FAULTS: dict[str, list[Callable[[Body, Random], None]]] = {
+    "extensions": [_no_later],
     "draft": [_figure_off, _figure_off, _figure_gone, _figure_more, _reason_gone, _item],
     "accept": [_settle],
     "return": [_bad_reason],

@@ -62,6 +62,7 @@ class Oracle:
         self.typed: dict[tuple[str, str], set[str]] = {}
         self.sent_back: set[tuple[str, str]] = set()
         self.promises: list[dict[str, Any]] = []
+        self.until: dict[tuple[str, str], str] = {}  # more time: ISO dates, which sort as they are
 
     @staticmethod
     def _start(name: str) -> str:
@@ -189,6 +190,15 @@ class Oracle:
             must(value == 0 or self.has(unit, indicator))
             level, _, most = ENTRY.get(indicator, ("", "", 0))
             must(self.level[unit] != level or value <= most)
+
+    def _extensions(self, _who: str, unit: str, body: Mapping[str, Any], _: str) -> None:
+        here = self._here(unit, "up", "down", "adjust")
+        if ROUNDS[here[1]] != "down":
+            must(unit != self.root)  # the root has no act upwards, and no time for one
+            self._parent_not_yet(*here)
+        # Every duration from the day all this is played on ends before this one.
+        must(body["due_at"] > self.until.get(here, "2019-12-31"))
+        self.until[here] = body["due_at"]
 
     def _draft(self, who: str, unit: str, body: Mapping[str, Any], _: str) -> None:
         here = self._here(unit, "up", "adjust")

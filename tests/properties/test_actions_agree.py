@@ -27,8 +27,8 @@ QUICK = settings(
     derandomize=True,
     database=None,
     deadline=None,
-    max_examples=3,
-    stateful_step_count=16,
+    max_examples=4,
+    stateful_step_count=24,
     phases=(Phase.generate,),  # a walk is made from a seed: there is little to shrink
     suppress_health_check=list(HealthCheck),
 )
@@ -47,6 +47,7 @@ EXPECTED: dict[str, set[str]] = {
     "acknowledge": {"down.issued"},
     "commitments": HOLDING | {"adjust.submitted", "adjust.accepted"},
     "distribute": {"down.distributed", "adjust.drafting"},
+    "extensions": {"up.drafting", "up.submitted", "down.awaiting", "adjust.drafting"},
     "fulfil": {"adjust.drafting", "adjust.returned"},
     "waive": HOLDING,
     "headline": {"up.submitted", "down.distributed", "adjust.drafting"},

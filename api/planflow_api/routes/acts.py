@@ -144,6 +144,13 @@ ACTS = (
         "大会批准，调减项目支出 / Amended by the assembly; an example of the form",
     ),
     Act(
+        commands.Extend,
+        "Give this unit more time in the open round, with a reason.",
+        {"due_at": "2199-03-05", "reason": "入户核查未完，延期三天"},
+        "融水县二上延期 / More time for Rongshui",
+        status=201,
+    ),
+    Act(
         commands.Commit,
         "Promise this unit another figure, to be settled in a later round.",
         _COMMIT,

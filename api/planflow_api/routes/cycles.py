@@ -20,6 +20,10 @@ _CYCLE = {
     "leaf_level": "county",
     "no_task": [{"unit": "450202", "reason": "无脱贫任务"}],
 }
+_OPENING = {
+    "windows": {"county": {"opens_at": "2199-02-25", "due_at": "2199-03-01"}},
+    "silence": {"county": "zero"},
+}
 
 
 @router.post(
@@ -46,7 +50,7 @@ async def get_cycle(visit: Visiting, cycle: str) -> Response:
     "/{cycle}/rounds/{round}/open",
     response_model=CycleView,
     responses=refusals(WRITE),
-    openapi_extra=body(OpenRound, {}, "一上开始 / up1 opens"),
+    openapi_extra=body(OpenRound, _OPENING, "一上开始 / up1 opens"),
 )
 async def open_round(visit: Visiting, call: Calling, cycle: str, round: str) -> Response:  # noqa: A002
     """Open a round for all units that take part in it."""

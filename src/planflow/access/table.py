@@ -25,6 +25,7 @@ ACTS: dict[str, tuple[Relation, frozenset[str]]] = {
     "distribute": ("own", _ADMIN),
     "accept": ("parent", _ADMIN),
     "return": ("parent", _ADMIN),
+    "extensions": ("parent", _ADMIN),
     "commitments": ("parent", _ADMIN),
     "fulfil": ("parent", _ADMIN),
     "waive": ("parent", _ADMIN),

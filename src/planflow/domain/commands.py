@@ -6,6 +6,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, StrictBool, StringConstraints
 
 from planflow.domain.figures import Figure, Figures, Name, Noun, Reason, ReconcilingItem, Text
+from planflow.domain.moments import Moment
 from planflow.domain.units import UnitCode
 
 DocumentNo = Annotated[str, StringConstraints(max_length=100)]
@@ -162,6 +163,14 @@ class ChooseHeadline(Command):
     reason: ReasonText
 
 
+class Extend(Command):
+    """Give a unit more time in the open round, with a reason (N9)."""
+
+    action: ClassVar[str] = "extensions"
+    due_at: Moment
+    reason: ReasonText
+
+
 class NoTask(Noun):
     """A unit of the tree that has no task in this cycle (N1)."""
 
@@ -180,11 +189,25 @@ class OpenCycle(Noun):
     no_task: tuple[NoTask, ...] = Field(default=(), max_length=100_000)
 
 
+class WindowTerms(Noun):
+    """When a level may act in a round: dates count whole, in the cycle's zone (N9)."""
+
+    due_at: Moment
+    opens_at: Moment | None = None
+
+
 class OpenRound(Noun):
-    """Open a round for all units that take part in it: one event (N2)."""
+    """Open a round for all units that take part in it: one event (N2).
+
+    `windows` and `silence`, by level, stand in place of what the protocol says (N9).
+    """
+
+    windows: dict[Name, WindowTerms] = Field(default_factory=dict)
+    silence: dict[Name, Name] = Field(default_factory=dict)
 
 
 class CloseRound(Noun):
-    """Close a round when every unit that takes part is done (N9)."""
+    """Close a round when every unit that takes part is done, or settled by declared silence (N9)."""
 
     reason: Text = ""
+    apply_silence: StrictBool = False

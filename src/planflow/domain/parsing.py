@@ -27,6 +27,8 @@ _CODES = {
     "too_long": "too_many",
     "string_pattern_mismatch": "bad_name",
     "string_unicode": "bad_text",
+    "bool_type": "not_boolean",
+    "bad_moment": "bad_moment",
 }
 
 _NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")  # escaped in JSON; not every database can hold it

@@ -5,7 +5,7 @@ from typing import Any
 
 from planflow.domain import commands as c
 from planflow.domain.events import Draft
-from planflow.engine import decision, down, promises, up
+from planflow.engine import decision, down, promises, up, windows
 from planflow.engine.hand import Hand
 from planflow.engine.scene import Scene
 
@@ -22,6 +22,7 @@ PLAN: dict[type[c.Command], Decision] = {
     c.Present: decision.present,
     c.Decide: decision.decide,
     c.Commit: promises.commit,
+    c.Extend: windows.extend,
     c.ChooseHeadline: promises.choose_headline,
 }
 PROMISE: dict[type[c.Command], PromiseDecision] = {

@@ -1,11 +1,12 @@
 """State = fold of events (N13). Every move goes through the machine; older event versions are read."""
 
+import datetime as dt
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from planflow.domain.events import Event
 from planflow.domain.figures import TASK
-from planflow.engine.machine import Negotiation, enter
+from planflow.engine.machine import Negotiation, enter, stage
 from planflow.engine.state import (
     NEW_PLAN,
     Chosen,
@@ -15,7 +16,9 @@ from planflow.engine.state import (
     PlanState,
     Promise,
     Record,
+    RoundTerms,
     Split,
+    Window,
 )
 
 # kind of event → trigger of the machine; kinds that leave the stage alone are absent
@@ -36,10 +39,11 @@ TRIGGERS = {
 def plan(negotiation: Negotiation, state: PlanState, event: Event) -> PlanState:
     """Apply one event of a plan's own stream."""
     changed = HANDLERS[event.kind](state, event)
-    return changed.but(
-        state=_move(negotiation, state.state, event, returned=state.record(event.round).returned),
-        position=event.seq,
-    )
+    returned = state.record(event.round).returned
+    moved = _move(negotiation, state.state, event, returned=returned)
+    if event.kind in TRIGGERS:
+        changed = _with(changed, event.round, stage=stage(moved))
+    return changed.but(state=moved, position=event.seq)
 
 
 def replay(negotiation: Negotiation, events: Iterable[Event]) -> PlanState:
@@ -72,8 +76,23 @@ def cycle(state: CycleState | None, event: Event, last_round: str) -> CycleState
             "rounds": rounds,
             "settled": status == "closed" and event.round == last_round,
             "position": event.seq,
+            "terms": {**state.terms, **_terms(state, event)},
         }
     )
+
+
+def _terms(state: CycleState, event: Event) -> dict[str, RoundTerms]:
+    """A round's terms after it was opened or closed; none where nothing was said (N9)."""
+    parts = event.parts
+    if event.kind == "round_opened" and {"windows", "silence"} & set(parts):
+        windows = {level: Window(**one) for level, one in parts.get("windows", {}).items()}
+        assumed = tuple(parts.get("calendar", {}).get("assumed", ()))
+        terms = RoundTerms(windows=windows, silence=parts.get("silence", {}), assumed=assumed)
+        return {event.round: terms}
+    if event.kind == "round_closed" and "silence" in parts:
+        applied, count = parts["silence"]["rules"], parts["silence"]["count"]
+        return {event.round: state.terms_of(event.round).but(applied=applied, silent=count)}
+    return {}
 
 
 def _move(negotiation: Negotiation, state: str, event: Event, *, returned: bool) -> str:
@@ -199,6 +218,11 @@ def _promise(state: PlanState, event: Event, **changes: Any) -> PlanState:
     return state.but(promises=promises)
 
 
+def _extended(state: PlanState, event: Event) -> PlanState:
+    due_at = dt.datetime.fromisoformat(event.parts["extension"]["due_at"])
+    return state.but(extensions={**state.extensions, event.round: due_at})
+
+
 def _headline_chosen(state: PlanState, event: Event) -> PlanState:
     chosen = {name: Chosen(**choice) for name, choice in event.parts["choices"].items()}
     return state.but(headline={**state.headline, **chosen})
@@ -220,4 +244,5 @@ HANDLERS: dict[str, Callable[[PlanState, Event], PlanState]] = {
     "commitment_fulfilled": _commitment_fulfilled,
     "commitment_waived": _commitment_waived,
     "headline_chosen": _headline_chosen,
+    "extended": _extended,
 }

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from planflow.domain.commands import SaveDraft
+from planflow.domain.moments import shown
 from planflow.engine import checks, numbers
 from planflow.engine.limits import bound_findings, ceiling_findings, drafted, sum_findings
 from planflow.engine.machine import stage
@@ -73,6 +74,29 @@ def round_open(scene: Scene, _actor: str) -> Iterator[Finding]:
         yield Finding("round_open", {"round": name})
 
 
+def window_open(scene: Scene, _actor: str) -> Iterator[Finding]:
+    """The unit's time in the round has begun and is not over; late work needs an extension (N9)."""
+    window, now, zone = scene.window(scene.own), scene.now, scene.cycle.zone
+    if now is None:
+        return
+    early = shown(window.opens_at, zone) if window.opens_at and not window.begun(now) else ""
+    late = shown(window.due_at, zone) if window.due_at and window.over(now) else ""
+    if early or late:
+        yield Finding("window_open", {"round": scene.round, "opens_at": early, "due_at": late})
+
+
+def has_due_date(scene: Scene, _actor: str) -> Iterator[Finding]:
+    """The unit has a due date in the round: only that can be put off (N9)."""
+    if scene.window(scene.own).due_at is None:
+        yield Finding("has_due_date", {"unit": scene.own.unit.code, "round": scene.round})
+
+
+def parent_takes_more(scene: Scene, actor: str) -> Iterator[Finding]:
+    """What the unit would send up with more time can still move its parent's sums (N7, N9)."""
+    if scene.negotiation.protocol.rounds_by_name[scene.round].kind != "down":
+        yield from parent_open(scene, actor)
+
+
 def answered_issue(scene: Scene, _actor: str) -> Iterator[Finding]:
     """What the round answers to has been issued to the unit or its nearest parent (N6)."""
     answers = scene.negotiation.protocol.rounds_by_name[scene.round].answers
@@ -89,11 +113,14 @@ def not_root(scene: Scene, _actor: str) -> Iterator[Finding]:
 
 
 def children_done(scene: Scene, _actor: str) -> Iterator[Finding]:
-    """Every child that takes part is done; in an adjust round one that does nothing is (N6, N11)."""
+    """Every child that takes part is done, or settled by declared silence (N6, N9).
+
+    In an adjust round one that does nothing is done (N11).
+    """
     done = done_stages(scene)
     for child in scene.children:
         state = scene.state(child)
-        if stage(state) not in done:
+        if stage(state) not in done and scene.round not in child.plan.lapses:
             yield Finding(
                 "children_done", {"unit": child.unit.code, "name": child.unit.name, "state": state}
             )
@@ -270,20 +297,21 @@ def whole(promise: Promise) -> bool:
     return promise.status == "open" and not promise.part_of
 
 
-_WRITING = (not_root, round_open, answered_issue, parent_open)
+_WRITING = (not_root, round_open, window_open, answered_issue, parent_open)
 _FIGURES = (own_sums, bounded, within_ceiling)
 ACTIONS: dict[str, Action] = {
     action.name: action
     for action in (
         Action("draft", "submit", _WRITING),
         Action("submit", "submit", (*_WRITING, has_draft, complete, children_done, *_FIGURES)),
-        Action("withdraw", "withdraw", (round_open,)),
+        Action("withdraw", "withdraw", (round_open, window_open)),
         Action("accept", "accept", (round_open, parent_open, separate_hands)),
         Action("return", "return", (not_root, round_open, parent_open, separate_hands)),
-        Action("issue", "issue", (round_open, has_children)),
-        Action("acknowledge", "acknowledge", (round_open,)),
-        Action("present", "present", (round_open, has_presentable)),
-        Action("decide", "decide", (round_open, has_presentable)),
+        Action("issue", "issue", (round_open, window_open, has_children)),
+        Action("acknowledge", "acknowledge", (round_open, window_open)),
+        Action("present", "present", (round_open, window_open, has_presentable)),
+        Action("decide", "decide", (round_open, window_open, has_presentable)),
+        Action("extensions", None, (round_open, has_due_date, parent_takes_more)),
         Action(
             "commitments",
             None,

@@ -24,17 +24,27 @@ _UP = (
     ("return", ("submitted", "accepted"), "returned"),
     ("total", ("drafting",), "accepted"),
 )
+# What silence settles (N9). In an adjust round whoever does nothing is done: only one that was
+# returned figures can be silent.
+_SILENT_UP = ("lapse", ("drafting", "returned"), "accepted")
+_SILENT_ADJUST = ("lapse", ("returned",), "accepted")
 _DOWN = (
     ("receive", ("awaiting", "issued", "acknowledged", "distributed"), "issued"),
     ("acknowledge", ("issued",), "acknowledged"),
     ("issue", ("acknowledged", "distributed"), "distributed"),
     ("originate", ("awaiting", "distributed"), "distributed"),
+    ("lapse", ("issued",), "acknowledged"),
 )
 _DECISION = (
     ("present", ("awaiting",), "presented"),
     ("decide", ("presented",), "decided"),
 )
-MOVES = {"up": _UP, "adjust": _UP, "down": _DOWN, "decision": _DECISION}
+MOVES = {
+    "up": (*_UP, _SILENT_UP),
+    "adjust": (*_UP, _SILENT_ADJUST),
+    "down": _DOWN,
+    "decision": _DECISION,
+}
 
 
 @dataclass(slots=True)
@@ -106,6 +116,16 @@ def compile_protocol(text: str) -> Negotiation:
     Raises `Refusal` `protocol_invalid`.
     """
     return Negotiation(loader.load(text), loader.digest(text))
+
+
+def lapses(kind: str) -> dict[str, str]:
+    """Stages of a kind of round in which a unit can be silent → what silence makes of them (N9)."""
+    return {
+        source: target
+        for trigger, sources, target in MOVES[kind]
+        for source in sources
+        if trigger == "lapse"
+    }
 
 
 def stage(state: str) -> str:

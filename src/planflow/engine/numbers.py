@@ -36,14 +36,18 @@ class Headline:
 
 
 def in_force(protocol: Protocol, plan: PlanState, round_name: str) -> dict[str, int]:
-    """The unit's number per indicator in one round: settled, else reported; down: the task."""
+    """The unit's number per indicator in one round: settled, else reported; down: the task.
+
+    Where silence settled the round (N9), what it was declared to mean stands instead.
+    """
     record = plan.record(round_name)
     one = protocol.rounds_by_name[round_name]
     if one.kind == "down":
         return _task(record)
     if one.kind == "decision":
         return record.decision.in_force if record.decision else {}
-    offered = {**record.reported.get(TASK, {}), **record.settled}
+    lapse = plan.lapses.get(round_name)
+    offered = lapse.figures if lapse else {**record.reported.get(TASK, {}), **record.settled}
     return {**base(plan, one), **offered} if one.kind == "adjust" else offered
 
 
@@ -181,6 +185,9 @@ def numbers(plan: PlanState) -> Iterator[Number]:
         if record.split and not record.issued_by:
             for indicator, value in record.split.total.items():
                 yield Number(name, "issued", TASK, indicator, value, "", record.split.document_no)
+    for name, lapse in plan.lapses.items():
+        for indicator, value in lapse.figures.items():
+            yield Number(name, "silence", TASK, indicator, value)
     for promise in plan.promises:
         if promise.funded and promise.status != "waived":
             yield Number(
@@ -218,10 +225,9 @@ def sides(protocol: Protocol, plan: PlanState) -> tuple[dict[str, int], dict[str
     """The last number of each side per indicator: what was asked, what was issued (N15)."""
     asked: dict[str, int] = {}
     issued: dict[str, int] = {}
-    for name in plan.rounds:
-        kind = protocol.rounds_by_name[name].kind
-        if kind == "up":
-            asked.update(in_force(protocol, plan, name))
-        elif kind == "down":
-            issued.update(in_force(protocol, plan, name))
+    for one in protocol.rounds:
+        if one.kind == "up":
+            asked.update(in_force(protocol, plan, one.name))
+        elif one.kind == "down":
+            issued.update(in_force(protocol, plan, one.name))
     return asked, issued

@@ -1,7 +1,7 @@
 """Acts of the root's admin on a whole cycle: open it, open a round, close a round (N2, N6, N9, N11)."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from planflow.domain.commands import CloseRound, OpenCycle
@@ -38,6 +38,7 @@ class Unfinished:
     code: str
     name: str
     state: str
+    level: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +46,19 @@ class Survey:
     """What the whole tree looks like when a round is to be closed.
 
     `unfinished` units of `unfinished_count`; open commitments due in the round as (unit, indicator);
-    `mismatched` are scenes of units whose children changed figures in an adjust round.
+    `mismatched` are scenes of units whose children changed figures in an adjust round. `silent` are
+    the first of `silent_count` units that declared silence settles, by `rules` of their levels; the
+    codes of all of them where it is to be applied.
     """
 
     unfinished: Sequence[Unfinished] = ()
     unfinished_count: int = 0
     open_promises: Sequence[tuple[str, str]] = ()
     changed_parents: Sequence[Scene] = ()
+    silent: Sequence[Unfinished] = ()
+    silent_count: int = 0
+    silent_codes: Sequence[str] = ()
+    rules: Mapping[str, str] = field(default_factory=dict)
 
 
 def open_cycle(negotiation: Negotiation, command: OpenCycle, tree: Tree, hand: Hand) -> list[Draft]:
@@ -86,8 +93,17 @@ def open_cycle(negotiation: Negotiation, command: OpenCycle, tree: Tree, hand: H
     return [Draft("cycle_opened", "", "", parts, hand.mint())]
 
 
-def open_round(negotiation: Negotiation, cycle: CycleState, name: str, hand: Hand) -> list[Draft]:
-    """Open a round for every unit that takes part: one event, however many units (N2, N6)."""
+def open_round(
+    negotiation: Negotiation,
+    cycle: CycleState,
+    name: str,
+    hand: Hand,
+    terms: Mapping[str, Any] | None = None,
+) -> list[Draft]:
+    """Open a round for every unit that takes part: one event, however many units (N2, N6).
+
+    `terms` are its windows and what silence means, as `engine.windows` makes them (N9).
+    """
     _known(negotiation, name)
     status = cycle.rounds.get(name)
     if status is not None:
@@ -97,7 +113,7 @@ def open_round(negotiation: Negotiation, cycle: CycleState, name: str, hand: Han
         raise guard_failed(
             Finding("previous_round_closed", {"round": name, "previous": before.name})
         )
-    return [Draft("round_opened", "", name, {}, hand.mint())]
+    return [Draft("round_opened", "", name, terms or {}, hand.mint())]
 
 
 def close_round(
@@ -109,13 +125,17 @@ def close_round(
     if not cycle.is_open(name):
         state = f"{name}.{cycle.rounds.get(name, 'waiting')}"
         raise Refusal("illegal_transition", {"action": "close", "state": state})
-    findings = [*_unfinished(survey), *_open_promises(survey), *_mismatches(survey, name)]
+    if command.apply_silence and not command.reason.strip():
+        raise invalid(Finding("missing", {"field": "reason"}, "reason"))
+    silent = () if command.apply_silence else _silent(survey)
+    findings = [*_unfinished(survey), *silent]
+    findings += [*_open_promises(survey), *_mismatches(survey, name)]
     if findings:
         raise guard_failed(*findings)
     closing_id, total_id = hand.mint(), hand.mint()
     summed = negotiation.protocol.rounds_by_name[name].kind in ("up", "adjust")
     cites = (total_id,) if summed else ()
-    parts: dict[str, Any] = {**spoken({"reason": command.reason})}
+    parts: dict[str, Any] = {**spoken({"reason": command.reason}), **_settled(survey)}
     closing = Draft("round_closed", "", name, parts, closing_id, cites)
     if not summed:
         return [closing]
@@ -138,6 +158,24 @@ def _unfinished(survey: Survey) -> Iterator[Finding]:
     rest = survey.unfinished_count - len(survey.unfinished[:NAMED_AT_MOST])
     if rest > 0:
         yield Finding("more_units_unfinished", {"count": rest})
+
+
+def _silent(survey: Survey) -> Iterator[Finding]:
+    """Units that silence would settle: somebody has to say that it shall (N9)."""
+    for one in survey.silent[:NAMED_AT_MOST]:
+        params = {"unit": one.code, "name": one.name, "state": one.state}
+        yield Finding("silence_applied", {**params, "rule": survey.rules[one.level]})
+    rest = survey.silent_count - len(survey.silent[:NAMED_AT_MOST])
+    if rest > 0:
+        yield Finding("more_units_silent", {"count": rest})
+
+
+def _settled(survey: Survey) -> dict[str, Any]:
+    """What silence settles, as a part of the closing; none where it settles nobody."""
+    if not survey.silent_count:
+        return {}
+    codes = list(survey.silent_codes)
+    return {"silence": {"rules": dict(survey.rules), "units": codes, "count": len(codes)}}
 
 
 def _open_promises(survey: Survey) -> Iterator[Finding]:

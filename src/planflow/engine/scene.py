@@ -1,25 +1,40 @@
 """What a decision may look at: the unit, the units beside it that its rules read, the cycle."""
 
+import datetime as dt
 from dataclasses import dataclass, field
 
 from planflow.domain.units import UnitNode
 from planflow.engine.machine import SETTLED, Negotiation, enter
-from planflow.engine.state import NEW_PLAN, CycleState, PlanState
+from planflow.engine.state import NEW_PLAN, CycleState, PlanState, Window
+
+_ALWAYS = Window()
 
 
 @dataclass(frozen=True, slots=True)
 class Seat:
-    """A unit with its plan."""
+    """A unit with its plan: what the rules read, declared silence included (N9).
+
+    `kept` is the fold of the plan's own stream alone where that is another: the store keeps it.
+    """
 
     unit: UnitNode
     plan: PlanState = NEW_PLAN
     draft: dict[str, object] | None = None
     typists: tuple[str, ...] = ()
+    kept: PlanState | None = None
+
+    @property
+    def stored(self) -> PlanState:
+        """The plan as its own events tell it."""
+        return self.plan if self.kept is None else self.kept
 
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """One plan and its neighbours: nearest units above and below that take part (N2)."""
+    """One plan and its neighbours: nearest units above and below that take part (N2).
+
+    `now` is the instant the act is recorded at; without it no window has begun or ended.
+    """
 
     negotiation: Negotiation
     cycle: CycleState
@@ -30,6 +45,7 @@ class Scene:
     issued: Seat | None = (
         None  # the unit or the nearest above that was issued what the round answers
     )
+    now: dt.datetime | None = None
 
     @property
     def round(self) -> str:
@@ -39,6 +55,10 @@ class Scene:
     def state(self, seat: Seat) -> str:
         """The state of a plan as it stands now: rounds opened since its last act count (N2)."""
         return standing(self.negotiation, self.cycle, seat.unit, seat.plan)
+
+    def window(self, seat: Seat) -> Window:
+        """When a unit may act in the open round."""
+        return window_of(self.cycle, seat.unit, seat.plan, self.round)
 
 
 def takes_part(negotiation: Negotiation, unit: UnitNode, round_name: str) -> bool:
@@ -52,6 +72,13 @@ def answered_levels(negotiation: Negotiation, round_name: str) -> frozenset[str]
     """Levels that take part in the round that this one answers; empty where it answers none."""
     one = negotiation.protocol.rounds_by_name.get(round_name)
     return negotiation.protocol.levels_of(one.answers) if one and one.answers else frozenset()
+
+
+def window_of(cycle: CycleState, unit: UnitNode, plan: PlanState, round_name: str) -> Window:
+    """When a unit may act in a round: its level's window, or until its extension ends (N9)."""
+    window = cycle.terms_of(round_name).windows.get(unit.level, _ALWAYS)
+    extended = plan.extensions.get(round_name)
+    return window.but(due_at=extended) if extended else window
 
 
 def standing(negotiation: Negotiation, cycle: CycleState, unit: UnitNode, plan: PlanState) -> str:

@@ -1,5 +1,6 @@
 """What is known of a cycle and of a plan: frozen values that a fold of events produces."""
 
+import datetime as dt
 from collections.abc import Mapping
 
 from pydantic import Field
@@ -56,6 +57,7 @@ class Record(Noun):
     returned: bool = False  # sent back by the parent and not accepted since
     decision: Decision | None = None
     hands: tuple[str, ...] = ()  # who typed or submitted what stands here (N14)
+    stage: str = ""  # the last one reached in this round
 
 
 class Promise(Noun):
@@ -87,14 +89,26 @@ class Chosen(Noun):
     basis: str
 
 
+class Lapse(Noun):
+    """What a declared silence makes of a unit that did not answer in a round (N9)."""
+
+    rule: str
+    figures: dict[str, int]
+
+
 class PlanState(Noun):
-    """One unit's plan: fold of its own events. `position` counts them."""
+    """One unit's plan: fold of its own events. `position` counts them.
+
+    `lapses`, by round, come from the cycle's stream alone (`engine.silence`): they are never stored.
+    """
 
     state: str = "waiting"
     position: int = 0
     rounds: dict[str, Record] = Field(default_factory=dict)
     promises: tuple[Promise, ...] = ()
     headline: dict[str, Chosen] = Field(default_factory=dict)
+    extensions: dict[str, dt.datetime] = Field(default_factory=dict)
+    lapses: dict[str, Lapse] = Field(default_factory=dict, exclude=True)
 
     @property
     def round(self) -> str:
@@ -114,6 +128,37 @@ _NOTHING = Record()
 NEW_PLAN = PlanState()
 
 
+class Window(Noun):
+    """When a level, or a unit, may act in a round. The last instant is within it."""
+
+    opens_at: dt.datetime | None = None
+    due_at: dt.datetime | None = None
+
+    def begun(self, now: dt.datetime) -> bool:
+        """Whether it has opened."""
+        return self.opens_at is None or now >= self.opens_at
+
+    def over(self, now: dt.datetime) -> bool:
+        """Whether it has ended; without a due date it never does."""
+        return self.due_at is not None and now > self.due_at
+
+
+class RoundTerms(Noun):
+    """Under what terms a round was opened, and what silence made of it at close; all by level (N9).
+
+    `assumed` are years in which working days were taken to be Monday to Friday, for want of data.
+    """
+
+    windows: dict[str, Window] = Field(default_factory=dict)
+    silence: dict[str, str] = Field(default_factory=dict)
+    assumed: tuple[int, ...] = ()
+    applied: dict[str, str] = Field(default_factory=dict)
+    silent: int = 0
+
+
+_NO_TERMS = RoundTerms()
+
+
 class CycleState(Noun):
     """One cycle: fold of its own events. `rounds` holds those ever opened, `open` or `closed`."""
 
@@ -128,6 +173,11 @@ class CycleState(Noun):
     position: int = 0
     rounds: dict[str, str] = Field(default_factory=dict)
     settled: bool = False
+    terms: dict[str, RoundTerms] = Field(default_factory=dict)
+
+    def terms_of(self, round_name: str) -> RoundTerms:
+        """The terms of a round; none where it was opened without."""
+        return self.terms.get(round_name, _NO_TERMS)
 
     @property
     def open_round(self) -> str:

@@ -17,7 +17,7 @@ LANGUAGES = ("zh", "en")
 TITLES = "titles"
 PLACES = "places"
 # parameters that hold a word of ours
-TITLED = frozenset({"state", "action", "role", "kind", "purpose", "why", "field", "column"})
+TITLED = frozenset({"state", "action", "role", "kind", "purpose", "why", "field", "column", "rule"})
 _PLAIN = ("state", "action", "role", "kind")  # where a bare word is looked for, in this order
 GROUP = re.compile(r"\[\[(.*?)\]\]")
 UNKNOWN = "…"

@@ -6,13 +6,14 @@ from planflow.errors import Finding
 from planflow.protocol.lint_decisions import decisions
 from planflow.protocol.lint_names import duplicates, unknown_names
 from planflow.protocol.lint_rounds import rounds
+from planflow.protocol.lint_terms import terms
 from planflow.protocol.models import Protocol
 from planflow.protocol.source import Lines
 
 
 def lint(protocol: Protocol, lines: Lines) -> list[Finding]:
     """Return all findings about a protocol, in no particular order."""
-    rules = (duplicates, unknown_names, rounds, decisions, _indicators, _purposes)
+    rules = (duplicates, unknown_names, rounds, decisions, terms, _indicators, _purposes)
     return [finding for rule in rules for finding in rule(protocol, lines)]
 
 

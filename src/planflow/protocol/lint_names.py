@@ -69,8 +69,9 @@ def _levels_used(protocol: Protocol) -> Iterator[Use]:
     for place, one in enumerate(protocol.rounds):
         path = ("rounds", place)
         yield from _items((*path, "levels"), one.levels)
-        for level in one.acts:
-            yield (*path, "acts", level), level
+        for field in ("acts", "durations", "silence"):
+            for level in getattr(one, field):
+                yield (*path, field, level), level
         if one.bounds is not None:
             yield (*path, "bounds", "level"), one.bounds.level
 

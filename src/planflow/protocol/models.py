@@ -12,6 +12,7 @@ Slug = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,39}$")]
 Words = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 Purpose = Literal["return", "settle", "reconcile", "issue", "adjust"]
 Kind = Literal["up", "down", "adjust", "decision"]
+WorkingDays = Annotated[int, Field(ge=1, le=250)]
 
 
 class Title(Noun):
@@ -74,7 +75,11 @@ class Ceiling(Noun):
 
 
 class Round(Noun):
-    """One round: who takes part, what its figures are, what it answers."""
+    """One round: who takes part, what its figures are, what it answers.
+
+    `durations` are working days from the round's opening, by level; `silence` is what it means when
+    a level's units do not answer in time (N9).
+    """
 
     name: Name
     title: Title
@@ -90,6 +95,8 @@ class Round(Noun):
     reopens: Name | None = None
     base: Name | None = None
     bounds: Bounds | None = None
+    durations: dict[Name, WorkingDays] = Field(default_factory=dict)
+    silence: dict[Name, Words] = Field(default_factory=dict)
 
 
 class ReasonCode(Noun):

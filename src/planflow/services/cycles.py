@@ -1,5 +1,6 @@
-"""Cycles and their rounds: acts of the root's admin (N1, N2, N6)."""
+"""Cycles and their rounds: acts of the root's admin (N1, N2, N6, N9)."""
 
+import datetime as dt
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -8,22 +9,25 @@ from planflow.access.table import READERS
 from planflow.domain.commands import CloseRound, NoTask, OpenCycle, OpenRound
 from planflow.domain.parsing import parse
 from planflow.domain.units import SEPARATOR
-from planflow.engine import rounds
+from planflow.engine import rounds, silence, windows
 from planflow.engine.hand import Hand
 from planflow.engine.machine import Negotiation, compile_protocol
 from planflow.engine.rounds import Survey
 from planflow.engine.scene import Scene
 from planflow.engine.state import CycleState
+from planflow.engine.windows import Opening
 from planflow.errors import Finding, Refusal, invalid
 from planflow.ledger.chain import START
 from planflow.services import calls, people
 from planflow.services.calls import Call
 from planflow.services.people import Reader
+from planflow.services.showing_cycles import cycle_view
 from planflow.services.site import Site
-from planflow.services.views import CycleView, NoTaskView
+from planflow.services.views import CycleView
 from planflow.store import people as accounts
 from planflow.store import reading, sites, surveys, trees
 from planflow.store.appending import Head, Recorded, append_cycle, append_plans
+from planflow.store.closing import standing_at_close
 from planflow.store.reading import CycleHead
 from planflow.store.sites import KeyUsed, Registered
 from planflow.store.transaction import Tx
@@ -45,7 +49,7 @@ def create_cycle(site: Site, reader: Reader, call: Call) -> CycleView:
         if used is not None:
             head = _head(site, tx, reader, command.id, "none")
             then = replace(head, state=surveys.cycle_at(tx, command.id, used.position))
-            return _view(tx, then, used.event_id, used.chain)
+            return cycle_view(tx, then, reader, used.event_id, used.chain)
         grant = _root_grant(tx, reader, command)
         text = _text(site, command)
         negotiation = compile_protocol(text)
@@ -60,41 +64,51 @@ def create_cycle(site: Site, reader: Reader, call: Call) -> CycleView:
         state, done = append_cycle(tx, negotiation, None, start, drafts[0], pen, command.id)
         calls.remember(tx, site, reader, call, _used(call, done))
         head = CycleHead(state, negotiation, done.chain, done.event.recorded_at)
-        return _view(tx, head, done.event.id, done.chain.hex())
+        return cycle_view(tx, head, reader, done.event.id, done.chain.hex())
 
     return site.database.write(work)
 
 
 def get_cycle(site: Site, reader: Reader, cycle: str) -> CycleView:
     """A cycle's terms and the standing of its rounds. Anyone with a reading role in its tree."""
-    return site.database.read(lambda tx: _view(tx, _head(site, tx, reader, cycle, "none")))
+    return site.database.read(
+        lambda tx: cycle_view(tx, _head(site, tx, reader, cycle, "none"), reader)
+    )
 
 
 def open_round(site: Site, reader: Reader, call: Call, cycle: str, name: str) -> CycleView:
     """Open a round: one event, however many units take part. The root's admin."""
 
     def work(tx: Tx, head: CycleHead, hand: Hand) -> tuple[CycleState, Recorded]:
-        parse(OpenRound, call.body)
-        draft = rounds.open_round(head.negotiation, head.state, name, hand)[0]
-        return _append(site, tx, head, draft, hand)
+        command, now = parse(OpenRound, call.body), site.clock()
+        opening = Opening(head.negotiation, head.state, name, now, site.calendar)
+        terms = windows.terms_of(opening, command)
+        draft = rounds.open_round(head.negotiation, head.state, name, hand, terms)[0]
+        return _append(site, tx, head, draft, hand, now)
 
     return _on_round(site, reader, call, cycle, name, work)
 
 
 def close_round(site: Site, reader: Reader, call: Call, cycle: str, name: str) -> CycleView:
-    """Close a round when everyone is done; an up round writes the root's sum. The root's admin."""
+    """Close a round when everyone is done, or settled by declared silence. The root's admin.
+
+    An up round writes the root's sum. Silence is one event, however many units it settles (N9).
+    """
 
     def work(tx: Tx, head: CycleHead, hand: Hand) -> tuple[CycleState, Recorded]:
         command = parse(CloseRound, call.body)
         root = trees.node(site.database, tx, cycle, head.state.root)
         if root is None:
             raise AssertionError("a cycle's tree holds its root")
-        stage = reading.stage(site.database, tx, head, root, None, "submit")
-        survey = _survey(site, tx, head, name) if head.state.is_open(name) else Survey()
+        stage = reading.stage(site.database, tx, head, root, None, "submit", clock=site.clock)
+        now = stage.scene.now
+        survey = Survey()
+        if head.state.is_open(name) and now is not None:
+            survey = _survey(site, tx, head, name, now, every=command.apply_silence)
         drafts = rounds.close_round(stage.scene, name, command, survey, hand)
         # The root's sum belongs to the round: it is written while the round is still open.
-        append_plans(tx, stage, drafts[1:], site.pen(hand.actor, hand.grant, hand.via))
-        return _append(site, tx, head, drafts[0], hand)
+        append_plans(tx, stage, drafts[1:], site.pen(hand.actor, hand.grant, hand.via, now))
+        return _append(site, tx, head, drafts[0], hand, now)
 
     return _on_round(site, reader, call, cycle, name, work)
 
@@ -122,25 +136,21 @@ def _on_round(
         used = calls.replayed(tx, reader, call)
         if used is not None:
             then = replace(head, state=surveys.cycle_at(tx, cycle, used.position))
-            return _view(tx, then, used.event_id, used.chain)
+            return cycle_view(tx, then, reader, used.event_id, used.chain)
         hand = people.hand(site, reader, standing[0].grant)
         state, done = act(tx, head, hand)
         calls.remember(tx, site, reader, call, _used(call, done))
-        return _view(
-            tx,
-            CycleHead(state, head.negotiation, done.chain, None),
-            done.event.id,
-            done.chain.hex(),
-        )
+        after = CycleHead(state, head.negotiation, done.chain, None)
+        return cycle_view(tx, after, reader, done.event.id, done.chain.hex())
 
     return site.database.write(work)
 
 
 def _append(
-    site: Site, tx: Tx, head: CycleHead, draft: Any, hand: Hand
+    site: Site, tx: Tx, head: CycleHead, draft: Any, hand: Hand, now: dt.datetime | None
 ) -> tuple[CycleState, Recorded]:
     end = Head(head.state.position, head.chain, head.recorded_at)
-    pen = site.pen(hand.actor, hand.grant, hand.via)
+    pen = site.pen(hand.actor, hand.grant, hand.via, now)
     return append_cycle(tx, head.negotiation, head.state, end, draft, pen, head.state.id)
 
 
@@ -237,9 +247,16 @@ def _no_task_faults(idle: tuple[NoTask, ...], rows: dict[str, Any], root: str) -
     return findings
 
 
-def _survey(site: Site, tx: Tx, head: CycleHead, name: str) -> Survey:
+def _survey(
+    site: Site, tx: Tx, head: CycleHead, name: str, now: dt.datetime, *, every: bool
+) -> Survey:
+    """The whole tree at close; codes of all silent units only where they are to be settled."""
     cycle, negotiation = head.state.id, head.negotiation
-    units, count = surveys.unfinished(tx, negotiation, cycle, name)
+    due = silence.due_now(head.state, name, now, site.calendar)
+    standing = standing_at_close(negotiation, cycle, name, due)
+    units, count = standing.first(tx, standing.unfinished)
+    silent, silent_count = standing.first(tx, standing.silent) if due.rules else ([], 0)
+    codes = list(standing.codes(tx, standing.silent)) if every and silent_count else []
     promises = surveys.open_promises(tx, cycle, name)
     parents: list[Scene] = []
     if negotiation.protocol.rounds_by_name[name].kind == "adjust":
@@ -247,34 +264,11 @@ def _survey(site: Site, tx: Tx, head: CycleHead, name: str) -> Survey:
             {code for path in surveys.moved_in(tx, cycle, name) for code in path.split(SEPARATOR)}
         )
         places = list(trees.nodes(site.database, tx, cycle, codes).values())
-        stages = reading.stages(site.database, tx, head, places)
+        stages = reading.stages(site.database, tx, head, places, clock=lambda: now)
         parents = [stage.scene for stage in stages if stage.scene.children]
-    return Survey(units, count, promises, parents)
+    return Survey(units, count, promises, parents, silent, silent_count, codes, due.rules)
 
 
 def _used(call: Call, done: Recorded) -> KeyUsed:
     seq = done.event.seq
     return KeyUsed(call.digest, seq, seq, done.event.id, done.chain.hex(), seq)
-
-
-def _view(tx: Tx, head: CycleHead, event: str | None = None, chain: str | None = None) -> CycleView:
-    state, protocol = head.state, head.negotiation.protocol
-    idle = surveys.no_task(tx, state.id)
-    return CycleView(
-        id=state.id,
-        protocol=state.protocol,
-        protocol_version=protocol.version,
-        digest=state.digest,
-        year=state.year,
-        root=state.root,
-        leaf_level=state.leaf_level,
-        zone=state.zone,
-        lists=state.lists,
-        rounds={one.name: state.rounds.get(one.name, "waiting") for one in protocol.rounds},
-        open_round=state.open_round or None,
-        settled=state.settled,
-        no_task=[NoTaskView(unit=one.code, name=one.name) for one in idle],
-        version=state.position,
-        event=event,
-        chain=chain,
-    )

@@ -11,7 +11,7 @@ from planflow.domain import commands as c
 from planflow.domain.events import Draft, plan_stream
 from planflow.domain.parsing import attempt
 from planflow.domain.units import UnitNode
-from planflow.engine import up
+from planflow.engine import silence, up
 from planflow.engine.decide import decide
 from planflow.engine.hand import Hand
 from planflow.engine.scene import Scene
@@ -45,6 +45,7 @@ COMMANDS: dict[str, type[c.Command]] = {
         c.Acknowledge,
         c.Present,
         c.Decide,
+        c.Extend,
         c.Commit,
         c.DistributeCommitment,
         c.FulfilCommitment,
@@ -81,7 +82,9 @@ def act(
         if not promise:
             _right(sight, action)
         calls.wait_for(tx, reader, call)
-        stage = reading.stage(site.database, tx, sight.head, sight.unit, sight.parent, action)
+        stage = reading.stage(
+            site.database, tx, sight.head, sight.unit, sight.parent, action, clock=site.clock
+        )
         if promise and stage.scene.own.plan.promise(promise) is None:
             raise Refusal("not_found", {"kind": "commitment", "name": promise})
         grant = _right(sight, action)
@@ -110,7 +113,9 @@ def get_plan(
 
     def work(tx: Tx) -> PlanView:
         sight = _sight(site, tx, reader, cycle, unit, "none")
-        stage = reading.stage(site.database, tx, sight.head, sight.unit, sight.parent)
+        stage = reading.stage(
+            site.database, tx, sight.head, sight.unit, sight.parent, clock=site.clock
+        )
         if as_of is not None:
             return comparing.compared_then(tx, _then(tx, stage, reader, sight, as_of), as_of)
         shown = _shown(tx, stage.scene, stage.heads[unit].version, reader, sight.standings)
@@ -140,7 +145,8 @@ def list_plans(
             tx, head.negotiation, head.state, scopes, wanted, cursor or "", size + 1
         )
         places = trees.nodes(site.database, tx, cycle, codes[:size])
-        stages = reading.stages(site.database, tx, head, [places[code] for code in codes[:size]])
+        wanted_places = [places[code] for code in codes[:size]]
+        stages = reading.stages(site.database, tx, head, wanted_places, clock=site.clock)
         shown = [
             _shown(tx, one.scene, one.heads[one.scene.own.unit.code].version, reader, standings)
             for one in stages
@@ -233,13 +239,14 @@ def _carry_out(
         typists = sorted({*stage.scene.own.typists, hand.actor})
         return appending.save_working_copy(tx, stage, draft, typists), None
     drafts: list[Draft] = decide(stage.scene, command, hand, promise)
-    own, pen = stage.scene.own.unit, site.pen(hand.actor, hand.grant, hand.via)
+    own = stage.scene.own.unit
+    pen = site.pen(hand.actor, hand.grant, hand.via, stage.scene.now)
     on_plans = [draft for draft in drafts if draft.unit]
     after, done = appending.append_plans(tx, stage, on_plans, pen)
     for turn in drafts:
         if not turn.unit:  # rounds are moved by an act of the root, which has no parent
             head = appending.append_turn(tx, after, turn, pen)
-            after = reading.stage(site.database, tx, head, own, None)
+            after = reading.stage(site.database, tx, head, own, None, clock=site.clock)
     return after, done[own.code]
 
 
@@ -249,8 +256,9 @@ def _replayed(tx: Tx, stage: Stage, reader: Reader, sight: Sight, used: KeyUsed)
     plan = surveys.as_of(tx, cycle.id, sight.unit.id, position=used.position) or NEW_PLAN
     # The working copy keeps no history: an older one is not shown in place of the newer (F3).
     kept = stage.heads[sight.unit.code].version == used.version
-    own = replace(stage.scene.own, plan=plan, draft=stage.scene.own.draft if kept else None)
-    scene = replace(stage.scene, cycle=cycle, own=own)
+    draft = stage.scene.own.draft if kept else None
+    own = replace(stage.scene.own, plan=plan, draft=draft, kept=None)
+    scene = silence.seen(replace(stage.scene, cycle=cycle, own=own, now=used.at))
     view = _shown(tx, scene, used.version, reader, sight.standings).view
     return view.model_copy(update={"event": used.event_id, "chain": used.chain})
 
@@ -258,9 +266,12 @@ def _replayed(tx: Tx, stage: Stage, reader: Reader, sight: Sight, used: KeyUsed)
 def _then(tx: Tx, stage: Stage, reader: Reader, sight: Sight, moment: dt.datetime) -> Shown:
     """A plan at an instant; its `version` counts events, for it is no write token."""
     cycle = stage.scene.cycle
-    cycle = surveys.cycle_as_of(tx, cycle.id, moment) or cycle.but(rounds={}, settled=False)
+    cycle = surveys.cycle_as_of(tx, cycle.id, moment) or cycle.but(
+        rounds={}, settled=False, terms={}
+    )
     plan = surveys.as_of(tx, cycle.id, sight.unit.id, moment) or NEW_PLAN
-    scene = replace(stage.scene, cycle=cycle, own=replace(stage.scene.own, plan=plan))
+    own = replace(stage.scene.own, plan=plan, kept=None)
+    scene = silence.seen(replace(stage.scene, cycle=cycle, own=own, now=moment))
     view = _shown(tx, scene, plan.position, reader, sight.standings).view
     # What may be done now was not the question, and the working copy keeps no history (F3).
     return Shown(scene, view.model_copy(update={"draft": None, "actions": []}))

@@ -3,13 +3,16 @@
 from collections.abc import Sequence
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from planflow.access import table
 from planflow.access.table import ACTS, Standing
-from planflow.engine import guards, numbers
+from planflow.engine import guards, numbers, windows
 from planflow.engine.scene import Scene, Seat
+from planflow.engine.state import Window
 from planflow.errors import Finding
 from planflow.messages import sentence
+from planflow.protocol.silence import STAY_OPEN
 from planflow.services.beside_views import GapView
 from planflow.services.people import Reader
 from planflow.services.views import (
@@ -20,6 +23,7 @@ from planflow.services.views import (
     HeadlineView,
     NumberView,
     PlanView,
+    PlanWindowView,
     SplitView,
 )
 
@@ -65,6 +69,8 @@ def plan_view(
         commitments=[_commitment(promise) for promise in own.plan.promises],
         splits=_splits(own),
         decisions=_decisions(own),
+        window=_window(scene),
+        silence={name: lapse.rule for name, lapse in own.plan.lapses.items()},
         actions=_actions(scene, reader, standings),
     )
 
@@ -74,13 +80,33 @@ def _figures(scene: Scene) -> dict[str, dict[str, int]]:
     found = {}
     for one in protocol.rounds:
         # In an adjust round a unit that does nothing keeps its base: it has figures without an act.
-        entered = one.name in plan.rounds or (
+        entered = one.name in {*plan.rounds, *plan.lapses} or (
             one.kind == "adjust" and one.name in scene.cycle.rounds
         )
         figures = numbers.in_force(protocol, plan, one.name) if entered else {}
         if figures:
             found[one.name] = figures
     return found
+
+
+def _window(scene: Scene) -> PlanWindowView | None:
+    """The unit's time in the open round; none where it takes no part or nobody set a time."""
+    own, name, cycle = scene.own, scene.round, scene.cycle
+    if not name or not windows.acts_in(scene):
+        return None
+    window, zone = scene.window(own), ZoneInfo(cycle.zone)
+    rule = cycle.terms_of(name).silence.get(own.unit.level)
+    if window == Window() and rule is None:
+        return None
+    return PlanWindowView(
+        round=name,
+        opens_at=window.opens_at.astimezone(zone) if window.opens_at else None,
+        due_at=window.due_at.astimezone(zone) if window.due_at else None,
+        extended=name in own.plan.extensions,
+        late=windows.late(scene),
+        silence=rule or STAY_OPEN,
+        out_of_order=windows.shortened(scene),
+    )
 
 
 def _gaps(scene: Scene) -> dict[str, GapView]:

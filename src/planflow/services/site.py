@@ -8,9 +8,11 @@ from dataclasses import dataclass, field
 import uuid6
 
 from planflow.config import Settings
+from planflow.domain.calendar import Calendar
 from planflow.domain.events import Draft
 from planflow.protocol import loader
 from planflow.protocol.shelf import shelf
+from planflow.services import calendars
 from planflow.store import migrating, sites
 from planflow.store.appending import Pen, Recorded, append_site
 from planflow.store.transaction import Database, Tx, open_database
@@ -44,10 +46,11 @@ class Site:
     clock: Callable[[], dt.datetime] = utc_now
     mint: Callable[[], str] = mint
     salt: Callable[[], bytes] = new_salt
+    calendar: Calendar = field(default_factory=calendars.national)
 
-    def pen(self, actor: str, grant: str, via: str = "") -> Pen:
-        """A pen for one unit of work, at one instant."""
-        return Pen(self.id, actor, grant, self.clock(), self.salt, via)
+    def pen(self, actor: str, grant: str, via: str = "", now: dt.datetime | None = None) -> Pen:
+        """A pen for one unit of work, at one instant: the one it was judged at, or this one."""
+        return Pen(self.id, actor, grant, now or self.clock(), self.salt, via)
 
     def ready(self) -> None:
         """Raise a `Fault` if the database cannot be used now."""
@@ -65,6 +68,7 @@ def open_site(settings: Settings, *, migrate: bool = False, serving: bool = Fals
     `serving` claims an embedded database for this process. Raises `Fault`.
     """
     protocols = shelf(settings.protocols)
+    calendar = calendars.load(settings.calendar)
     database = open_database(settings.database_url.get_secret_value(), settings.workers)
     try:
         if serving:
@@ -72,7 +76,7 @@ def open_site(settings: Settings, *, migrate: bool = False, serving: bool = Fals
         if migrate or (database.embedded and migrating.is_empty(database)):
             _upgrade(settings, database)
         migrating.check(database)
-        return Site(database, settings, database.read(sites.site_id), protocols)
+        return Site(database, settings, database.read(sites.site_id), protocols, calendar=calendar)
     except BaseException:
         database.close()
         raise

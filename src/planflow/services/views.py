@@ -68,8 +68,48 @@ class Receipt(View):
     chain: str | None = None
 
 
+class WindowView(View):
+    """When a level, or a unit, may act in a round, in the cycle's zone. The last instant counts."""
+
+    opens_at: dt.datetime | None = None
+    due_at: dt.datetime | None = None
+
+
+class PlanWindowView(WindowView):
+    """A unit's time in the open round.
+
+    `late`: it is over and the unit has still to act. `silence`: what that means at close. `out_of_order`:
+    it ends after its parent's, or for figures that come down, before (N9).
+    """
+
+    round: str
+    extended: bool
+    late: bool
+    silence: str
+    out_of_order: bool
+
+
+class SilenceView(View):
+    """What silence means in a round, by level; what was applied at close, and to how many units."""
+
+    rules: dict[str, str]
+    applied: dict[str, str]
+    units: int
+
+
+class GuardView(View):
+    """A condition that failed, or a warning, by name and sentence."""
+
+    name: str
+    text: str
+    fields: dict[str, Any] = Field(default_factory=dict)
+
+
 class CycleView(Receipt):
-    """A cycle with the standing of its rounds: waiting, open or closed."""
+    """A cycle with the standing of its rounds: waiting, open or closed.
+
+    `windows` and `silence` by round, as it was opened; `warnings` are about the round that is open.
+    """
 
     id: str
     protocol: str
@@ -84,6 +124,9 @@ class CycleView(Receipt):
     open_round: str | None
     settled: bool
     no_task: list[NoTaskView]
+    windows: dict[str, dict[str, WindowView]] = Field(default_factory=dict)
+    silence: dict[str, SilenceView] = Field(default_factory=dict)
+    warnings: list[GuardView] = Field(default_factory=list)
     version: int
 
 
@@ -125,14 +168,6 @@ class CommitmentView(View):
     reserve: int = 0
 
 
-class GuardView(View):
-    """A condition that failed, by name and sentence."""
-
-    name: str
-    text: str
-    fields: dict[str, Any] = Field(default_factory=dict)
-
-
 class ActionView(View):
     """Something one may do with a plan: now, or why not."""
 
@@ -166,6 +201,7 @@ class PlanView(Receipt):
     issued here this year and is no plan of its own (N16). `beside`, `signals` (about the units
     below) and `stocks` come with reading; in the answer to an act they are null, and so are the
     signals of a plan of an earlier time.
+    `silence` names rounds the unit did not answer in time, with the rule that stands for its answer.
     """
 
     cycle: str
@@ -187,6 +223,8 @@ class PlanView(Receipt):
     signals: list[SignalView] | None = None
     stocks: dict[str, StockView] | None = None
     decisions: dict[str, DecisionView] = Field(default_factory=dict)
+    window: PlanWindowView | None = None
+    silence: dict[str, str] = Field(default_factory=dict)
     actions: list[ActionView] = Field(default_factory=list)
 
 

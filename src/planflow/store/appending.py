@@ -22,6 +22,7 @@ from planflow.store.tables import (
     CycleStateRow,
     EventPartRow,
     EventRow,
+    ExtensionRow,
     FigureRow,
     PlanRow,
     PlanStateRow,
@@ -132,7 +133,7 @@ def append_plans(
 ) -> tuple[Stage, dict[str, Recorded]]:
     """Record events of plans in a scene; return the scene after them and the last one per unit."""
     batch, heads, seats = Batch(), dict(stage.heads), stage.seats()
-    states = {code: seat.plan for code, seat in seats.items()}
+    states = {code: seat.stored for code, seat in seats.items()}
     last: dict[str, Recorded] = {}
     cycle, negotiation = stage.cycle.state.id, stage.scene.negotiation
     drafts = list(drafts)
@@ -153,10 +154,11 @@ def append_plans(
         _state_rows(batch, cycle, seat, after, done.event)
         _figure_rows(batch, cycle, seat, before, after, seq)
         _commitment_rows(batch, cycle, seat, before, after, seq)
+        _extension_rows(batch, cycle, seat, before, after, seq)
     batch.flush(tx)
     if last:
         upsert(tx, [_plan_row(cycle, seats[code], states[code], heads[code]) for code in last])
-    moved = {code: replace(seat, plan=states[code]) for code, seat in seats.items()}
+    moved = {code: replace(seat, plan=states[code], kept=None) for code, seat in seats.items()}
     return stage.after(moved, heads), last
 
 
@@ -165,7 +167,7 @@ def save_working_copy(tx: Tx, stage: Stage, draft: dict[str, Any], typists: Sequ
     seat = stage.scene.own
     head = stage.heads[seat.unit.code]
     head = replace(head, version=head.version + 1)
-    row = _plan_row(stage.cycle.state.id, seat, seat.plan, head)
+    row = _plan_row(stage.cycle.state.id, seat, seat.stored, head)
     kept = {"draft": orjson.dumps(draft).decode(), "typists": " ".join(typists)}
     upsert(tx, [row | kept | {"draft_round": stage.scene.round}])
     mine = replace(seat, draft=draft, typists=tuple(typists))
@@ -300,4 +302,20 @@ def _commitment_rows(
             indicator=promise.indicator,
             settle_in=promise.settle_in,
             status=promise.status,
+        )
+
+
+def _extension_rows(
+    batch: Batch, cycle: str, seat: Seat, before: PlanState, after: PlanState, position: int
+) -> None:
+    for name, due_at in after.extensions.items():
+        if before.extensions.get(name) == due_at:
+            continue
+        batch.add(
+            ExtensionRow,
+            cycle_id=cycle,
+            unit_id=seat.unit.id,
+            round=name,
+            position=position,
+            due_at=due_at,
         )

@@ -5,7 +5,8 @@ A child's act locks its parent's plan (shared), every act its cycle's row (share
 that holds its own plan exclusively may read its children without locking them.
 """
 
-from collections.abc import Sequence
+import datetime as dt
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -14,6 +15,7 @@ from sqlalchemy import ColumnElement, Row, Select, collate, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from planflow.domain.units import UnitNode
+from planflow.engine import silence
 from planflow.engine.machine import Negotiation, compile_protocol
 from planflow.engine.scene import Scene, Seat, answered_levels
 from planflow.engine.state import CycleState, PlanState
@@ -25,6 +27,7 @@ from planflow.store.transaction import Database, Tx
 CYCLES, PLANS, TEXTS = table(CycleRow), table(PlanRow), table(ProtocolTextRow)
 COMMITMENTS = table(CommitmentRow)
 Lock = Literal["none", "share", "update"]
+Clock = Callable[[], dt.datetime]
 _IN_AT_MOST = 500
 _ACTS_ON_CHILDREN = ("issue", "distribute")
 _ACTS_ON_PARTS = ("fulfil", "waive")
@@ -73,7 +76,7 @@ class Stage:
             children=tuple(seats[one.unit.code] for one in self.scene.children),
             descendants=tuple(seats[one.unit.code] for one in self.scene.descendants),
         )
-        return Stage(scene, self.cycle, heads)
+        return Stage(silence.seen(scene), self.cycle, heads)
 
 
 def cycle_head(database: Database, tx: Tx, cycle: str, lock: Lock = "none") -> CycleHead | None:
@@ -113,10 +116,13 @@ def stage(
     unit: UnitNode,
     parent: UnitNode | None,
     action: str = "",
+    *,
+    clock: Clock,
 ) -> Stage:
     """What an action on a unit's plan may look at; locked for a writing action.
 
     `action` names what will be done; empty for reading, which shows everything and locks nothing.
+    The clock is asked once all locks are held: at that instant the act is judged and recorded (N9).
     """
     cycle, writing = head.state.id, bool(action)
     heads: dict[str, PlanHead] = {}
@@ -136,8 +142,9 @@ def stage(
         tuple(children.values()),
         tuple(parts.values()),
         _issued(database, tx, head, own),
+        clock(),
     )
-    return Stage(scene, head, heads)
+    return Stage(silence.seen(scene), head, heads)
 
 
 def _issued(database: Database, tx: Tx, head: CycleHead, own: Seat) -> Seat | None:
@@ -157,8 +164,11 @@ def _holder_of_issue(
     return trees.above(database, tx, head.state.id, unit, levels)
 
 
-def stages(database: Database, tx: Tx, head: CycleHead, units: Sequence[UnitNode]) -> list[Stage]:
+def stages(
+    database: Database, tx: Tx, head: CycleHead, units: Sequence[UnitNode], *, clock: Clock
+) -> list[Stage]:
     """The same for a page of plans, for reading: a fixed number of statements for all of them."""
+    now = clock()
     cycle, levels = head.state.id, levels_now(head)
     heads: dict[str, PlanHead] = {}
     trees.nodes(database, tx, cycle, [code for unit in units for code in unit.ancestors])
@@ -181,8 +191,9 @@ def stages(database: Database, tx: Tx, head: CycleHead, units: Sequence[UnitNode
             tuple(seats[child.code] for child in under),
             parts[unit.code],
             seats[holder.code] if holder else None,
+            now,
         )
-        found.append(Stage(scene, head, heads))
+        found.append(Stage(silence.seen(scene), head, heads))
     return found
 
 

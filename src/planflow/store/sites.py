@@ -48,6 +48,7 @@ class KeyUsed:
     event_id: str | None
     chain: str | None
     cycle_position: int
+    at: dt.datetime | None = None  # when it did; told when it is found again
 
 
 def site_id(tx: Tx) -> str:
@@ -159,6 +160,7 @@ def key_used(tx: Tx, scope: dict[str, str]) -> KeyUsed | None:
         KEYS.c.event_id,
         KEYS.c.chain,
         KEYS.c.cycle_position,
+        KEYS.c.created_at,
     )
     row = tx.connection.execute(query.filter_by(**scope)).first()
     return None if row is None else KeyUsed(*row)

@@ -1,24 +1,13 @@
-"""Questions about a whole cycle: who is unfinished, what is open, a page of plans, a history."""
+"""Questions about a whole cycle: what is open, a page of plans, a history."""
 
 import datetime as dt
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import (
-    ColumnElement,
-    FromClause,
-    and_,
-    case,
-    exists,
-    func,
-    not_,
-    or_,
-    select,
-)
+from sqlalchemy import ColumnElement, and_, case, exists, func, not_, or_, select
 
 from planflow.domain.units import UnitNode
-from planflow.engine.machine import SETTLED, START_OF_KIND, WAITING, Negotiation
-from planflow.engine.rounds import NAMED_AT_MOST, Unfinished
+from planflow.engine.machine import SETTLED, START_OF_KIND, WAITING, Negotiation, lapses
 from planflow.engine.state import CycleState, PlanState
 from planflow.ledger.chain import Stored
 from planflow.ledger.leaf import Entry
@@ -37,52 +26,6 @@ from planflow.store.transaction import Tx
 UNITS, PLANS, STATES = table(CycleUnitRow), table(PlanRow), table(PlanStateRow)
 CYCLE_STATES = table(CycleStateRow)
 COMMITMENTS, EVENTS, PARTS = table(CommitmentRow), table(EventRow), table(EventPartRow)
-_DONE = {
-    "up": ("accepted",),
-    "adjust": ("drafting", "accepted"),
-    "down": ("distributed", "acknowledged"),
-    "decision": ("decided",),
-}
-
-
-def unfinished(
-    tx: Tx, negotiation: Negotiation, cycle: str, round_name: str
-) -> tuple[list[Unfinished], int]:
-    """Units that keep a round from closing: the first few, and how many there are."""
-    one = negotiation.protocol.rounds_by_name[round_name]
-    levels = negotiation.protocol.levels_of(round_name)
-    standing = _standing(round_name, START_OF_KIND[one.kind])
-    done: ColumnElement[bool] = standing.in_([f"{round_name}.{name}" for name in _DONE[one.kind]])
-    if one.kind == "down":
-        # Signing is the end for a unit with nobody below to issue to; any other must issue on.
-        issued_on = standing == f"{round_name}.distributed"
-        skipped = len(negotiation.protocol.levels) - len(levels)
-        done = or_(issued_on, and_(done, not_(_has_children(UNITS, levels, skipped))))
-    waiting = and_(
-        UNITS.c.cycle_id == cycle,
-        UNITS.c.level.in_(levels),
-        UNITS.c.no_task.is_(False),
-        *_concerned(one.kind),
-        not_(done),
-    )
-    source = UNITS.outerjoin(PLANS, _same_plan())
-    count = tx.connection.execute(
-        select(func.count()).select_from(source).where(waiting)
-    ).scalar_one()
-    rows = tx.connection.execute(
-        select(UNITS.c.code, UNITS.c.name, standing.label("standing"))
-        .select_from(source)
-        .where(waiting)
-        .order_by(UNITS.c.path)
-        .limit(NAMED_AT_MOST)
-    )
-    return [Unfinished(row.code, row.name, row.standing) for row in rows], count
-
-
-def _concerned(kind: str) -> tuple[ColumnElement[bool], ...]:
-    """Whose act a kind of round waits for: the root has no up act, and alone decides (N2)."""
-    root = UNITS.c.parent_code.is_(None)
-    return {"down": (), "decision": (root,)}.get(kind, (not_(root),))
 
 
 def open_promises(tx: Tx, cycle: str, round_name: str) -> list[tuple[str, str]]:
@@ -131,7 +74,7 @@ def page(
     limit: int,
 ) -> list[str]:
     """Codes of a page of units in scope, by path; `filters` are `parent` (a code) and `state`."""
-    standing = _standing_in(negotiation, cycle)
+    state = _standing_in(negotiation, cycle)
     within = or_(
         *(
             or_(UNITS.c.path == scope, UNITS.c.path.startswith(f"{scope}/", autoescape=True))
@@ -140,7 +83,7 @@ def page(
     )
     query = (
         select(UNITS.c.code)
-        .select_from(UNITS.outerjoin(PLANS, _same_plan()))
+        .select_from(UNITS.outerjoin(PLANS, same_plan()))
         .where(UNITS.c.cycle_id == cycle.id, within, UNITS.c.path > after)
         .order_by(UNITS.c.path)
         .limit(limit)
@@ -148,7 +91,7 @@ def page(
     if filters.get("parent") is not None:
         query = query.where(UNITS.c.parent_code == filters["parent"])
     if filters.get("state") is not None:
-        query = query.where(standing == filters["state"])
+        query = query.where(state == filters["state"])
     return [row.code for row in tx.connection.execute(query)]
 
 
@@ -214,15 +157,24 @@ def events(tx: Tx, stream: str, after: int = 0, limit: int | None = None) -> Ite
         yield Stored(row.id, row.stream, row.seq, row.leaf, row.chain, tuple(parts[row.id]))
 
 
-def _same_plan() -> ColumnElement[bool]:
+def same_plan() -> ColumnElement[bool]:
+    """Join of a unit of a tree with its plan."""
     return and_(PLANS.c.cycle_id == UNITS.c.cycle_id, PLANS.c.unit_id == UNITS.c.unit_id)
 
 
-def _standing(round_name: str, start: str) -> ColumnElement[str]:
-    """A unit's state once a round is open for it: its own if it acted there, else the round's start."""
+def standing(
+    round_name: str, start: str, lapsed: Mapping[str, str] | None = None
+) -> ColumnElement[str]:
+    """A unit's state once a round is open for it: its own if it acted there, else the round's start.
+
+    `lapsed` are stages that silence settled, with the stages it made of them (N9).
+    """
+    made = {f"{round_name}.{old}": f"{round_name}.{new}" for old, new in (lapsed or {}).items()}
+    first = f"{round_name}.{start}"
     return case(
+        *((PLANS.c.state == old, new) for old, new in made.items()),
         (PLANS.c.state.startswith(f"{round_name}.", autoescape=True), PLANS.c.state),
-        else_=f"{round_name}.{start}",
+        else_=made.get(first, first),
     )
 
 
@@ -234,22 +186,14 @@ def _standing_in(negotiation: Negotiation, cycle: CycleState) -> ColumnElement[s
     branches: list[Any] = [(UNITS.c.no_task.is_(True), own)]
     for name in reversed(list(cycle.rounds)):
         kind = negotiation.protocol.rounds_by_name[name].kind
-        takes_part = UNITS.c.level.in_(negotiation.protocol.levels_of(name))
+        levels = negotiation.protocol.levels_of(name)
+        applied = (
+            frozenset(cycle.terms_of(name).applied) if not cycle.is_open(name) else frozenset()
+        )
+        silent = and_(UNITS.c.level.in_(levels & applied), UNITS.c.parent_code.is_not(None))
+        branches.append((silent, standing(name, START_OF_KIND[kind], lapses(kind))))
+        takes_part = UNITS.c.level.in_(levels)
         if kind == "decision":
             takes_part = UNITS.c.parent_code.is_(None)
-        branches.append((takes_part, _standing(name, START_OF_KIND[kind])))
+        branches.append((takes_part, standing(name, START_OF_KIND[kind])))
     return case(*branches, else_=own)
-
-
-def _has_children(unit: FromClause, levels: frozenset[str], skipped: int) -> ColumnElement[bool]:
-    """Whether a unit has a participating unit below; `skipped` levels may lie between."""
-    child = UNITS.alias()
-    found: ColumnElement[bool] = child.c.level.in_(levels)
-    if skipped:
-        found = or_(found, _has_children(child, levels, skipped - 1))
-    return exists().where(
-        child.c.cycle_id == unit.c.cycle_id,
-        child.c.parent_code == unit.c.code,
-        child.c.no_task.is_(False),
-        found,
-    )

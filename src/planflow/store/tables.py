@@ -267,6 +267,17 @@ class CommitmentRow(SQLModel, table=True):
     status: str
 
 
+class ExtensionRow(SQLModel, table=True):
+    """More time given to one unit in one round; the latest position stands (N9)."""
+
+    __tablename__ = "extension"
+    cycle_id: str = Field(primary_key=True)
+    unit_id: str = Field(primary_key=True)
+    round: str = Field(primary_key=True)
+    position: int = Field(primary_key=True)
+    due_at: dt.datetime = Field(sa_type=Moment)
+
+
 class RequestKeyRow(SQLModel, table=True):
     """An idempotency key that took effect, by whom and where; with what it did."""
 
@@ -300,6 +311,7 @@ INSERT_ONLY = (
     "plan_state",
     "figure",
     "commitment",
+    "extension",
     "cycle_unit",
     "past_year",
 )

@@ -73,6 +73,8 @@ COMPUTED = {
         ("_DECLARED",), ("duplicate_entry",)
     ),
     ("src/planflow/protocol/lint_rounds.py", "finding"): PASSED_ON,
+    ("src/planflow/protocol/lint_terms.py", "_term"): PASSED_ON,
+    ("src/planflow/engine/windows.py", "_silence_faults"): PASSED_ON,
     ("src/planflow/protocol/loader.py", "_model_finding"): Made(
         ("_CODES", "_OWN_CODES"), ("wrong_shape", "misspelt_field"), SUGGESTED
     ),
