@@ -153,7 +153,7 @@ def spoilt(change: str) -> bytes:
         ("down", "missing", "published.rounds.1.figures"),
         ("county", "unknown_unit", "published.rounds.3.figures.counties"),
         ("year", "bad_name", "case"),
-        ("direction", "wrong_shape", "published.rounds.0.direction"),
+        ("direction", "unknown_option", "published.rounds.0.direction"),
         ("large", "out_of_range", "published.rounds.1.figures.persons"),
     ],
 )

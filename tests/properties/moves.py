@@ -41,6 +41,7 @@ _EMPTY: dict[str, Body] = {
 _PLAIN: dict[str, Body] = {
     "withdraw": {"reason": "填错"},
     "return": {"reason_code": "incomplete", "text": "请补材料"},
+    "decide": {"outcome": "approved", "document_no": "人大〔2019〕3号", "dated": "2019-02-01"},
 }
 
 
@@ -417,7 +418,7 @@ def _settle(body: Body, rng: Random) -> None:
 
 
 def _no_later(body: Body, rng: Random) -> None:
-    body["due_at"] = rng.choice(("2019-07-01", "2019-07-13", "2150-01-01"))
+    body["due_at"] = rng.choice(("2019-07-01", "2150-01-01"))
 
 
 def _bad_reason(body: Body, _rng: Random) -> None:

@@ -255,6 +255,11 @@ class Oracle:
                 added_up = self.children(unit) and self.summed(unit, indicator)
                 must(added_up or reasons.get(indicator) in FOR_ADJUST)
 
+    def _present(self, _who: str, _unit: str, _body: Mapping[str, Any], _: str) -> None:
+        raise No  # this protocol has no round in which somebody outside decides
+
+    _decide = _present
+
     def _withdraw(self, _who: str, unit: str, _body: Mapping[str, Any], _: str) -> None:
         here = self._here(unit, "up", "adjust")
         must(self.stage[here] == "submitted")

@@ -278,14 +278,14 @@ CASES = (
         "up1",
         protocol("level: city", "level: citty"),
         "protocol_invalid",
-        (("unknown_level", "line 73"),),
+        (("unknown_level", "line 80"),),
     ),
     Bad(
         "misspelt field",
         "up1",
         protocol("binding:", "bindng:"),
         "protocol_invalid",
-        (("misspelt_field", "line 66"),),
+        (("misspelt_field", "line 71"),),
     ),
     Bad(
         "broken YAML",

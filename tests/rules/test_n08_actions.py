@@ -26,11 +26,11 @@ def test_each_reader_is_told_their_own_actions(at: At) -> None:
     assert allowed(world, "a", "A") == {"draft"}
     assert told(world, "a", "A")["submit"] == "has_draft"
     assert told(world, "a", "A")["accept"] == "role"
-    assert allowed(world, "city", "A") == set()
+    assert allowed(world, "city", "A") == {"extensions"}
     assert set(told(world, "auditor", "A").values()) == {"role"}
     world.report("A", {"persons": 1, "villages": 1})
     assert allowed(world, "a", "A") == {"withdraw"}
-    assert allowed(world, "city", "A") == {"accept", "return", "headline"}
+    assert allowed(world, "city", "A") == {"accept", "return", "headline", "extensions"}
     assert allowed(world, "region", "A") == set()  # two levels above: it reads
 
 

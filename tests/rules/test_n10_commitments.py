@@ -62,7 +62,7 @@ def test_a_promise_is_made_from_the_figure_in_force(at: At) -> None:
         ({"to": -1}, "below_minimum", "to.villages"),
         ({"indicator": "county_exit", "start": 1, "to": 2, "unit": "A"}, "above_maximum", ""),
         ({"indicator": "county_exit", "start": 0, "to": 1, "unit": "B"}, "not_applicable", ""),
-        ({"funded": "yes"}, "wrong_shape", "funded"),
+        ({"funded": "yes"}, "not_boolean", "funded"),
         ({"reason": ""}, "empty", "reason"),
     ],
 )

@@ -53,19 +53,21 @@ def add_user(site: Site, name: str, password: str, role: str, unit: str | None) 
             # The name is a part of its own: it can be erased, and the pseudonym stays.
             parts = {"account": {"id": found.id}, "name": name}
             site_event(site, tx, Draft("user_added", "", "", parts, site.mint()), SHELL, "")
-        grant = Grant(site.mint(), role, unit_id)
+        # By the clock, not by the record, which may run ahead of a clock that was set back (F4).
+        grant, start = Grant(site.mint(), role, unit_id), site.clock()
         terms = {
             "grant": grant.id,
             "account": found.id,
             "role": role,
             "unit": unit_id or "",
             "code": unit or "",
+            "from": start.isoformat(),
             "to": "",
             "by": SHELL,
         }
         event = Draft("grant_given", "", "", {"grant": terms}, site.mint())
-        given = site_event(site, tx, event, SHELL, "")
-        people.add_grant(tx, found.id, grant, given.event.recorded_at, SHELL)
+        site_event(site, tx, event, SHELL, "")
+        people.add_grant(tx, found.id, grant, start, SHELL)
 
     site.database.write(work)
 

@@ -21,8 +21,13 @@ PLAN, PARENT = "R/C", "R"
 
 MAY = {
     ("own", "planner"): {"draft", "submit", "withdraw", "acknowledge"},
-    ("own", "admin"): {"draft", "submit", "withdraw", "acknowledge", "issue", "distribute"},
-    ("parent", "admin"): {"accept", "return", "commitments", "fulfil", "waive", "headline"},
+    ("own", "admin"): {
+        *("draft", "submit", "withdraw", "acknowledge", "issue", "distribute"),
+        *("present", "decide"),
+    },
+    ("parent", "admin"): {
+        *("accept", "return", "commitments", "fulfil", "waive", "headline", "extensions"),
+    },
 }
 
 
@@ -52,10 +57,10 @@ def test_a_working_copy_is_seen_by_its_own_unit_only(role: str, place: str) -> N
     assert sees_draft([standing(role, place)], PLAN) == sees
 
 
-def test_the_root_stands_in_for_its_own_parent_for_its_headline_alone() -> None:
+def test_the_root_stands_in_for_its_own_parent_for_its_headline_and_its_time() -> None:
     admin = Standing("g", "admin", "R")
     allowed = {name for name in ACTS if grant_for([admin], name, "R", None)}
-    assert allowed == MAY["own", "admin"] | {"headline"}
+    assert allowed == MAY["own", "admin"] | {"headline", "extensions"}
 
 
 def test_the_grant_that_allows_is_the_one_recorded() -> None:

@@ -140,4 +140,4 @@ def test_a_title_cannot_break_the_diagram() -> None:
 
 def test_the_stage_is_the_last_word_of_a_state() -> None:
     assert [stage(state) for state in ("up1.drafting", WAITING)] == ["drafting", "waiting"]
-    assert set(MOVES) == set(START_OF_KIND) == {"up", "down", "adjust"}
+    assert set(MOVES) == set(START_OF_KIND) == {"up", "down", "adjust", "decision"}
