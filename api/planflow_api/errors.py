@@ -108,14 +108,14 @@ def _body(error: PlanflowError, status: int, lang: str) -> dict[str, Any]:
         "type": "about:blank",
         "title": HTTPStatus(status).phrase,
         "status": status,
-        "detail": sentence(error.code, error.params, lang),
+        "detail": sentence(error.code, error.params, lang, error.terms),
         "code": error.code,
     }
     if error.code == "guard_failed":
         body["guards"] = [
             {
                 "name": finding.code,
-                "text": sentence(finding.code, finding.params, lang),
+                "text": sentence(finding.code, finding.params, lang, error.terms),
                 "fields": finding.params,
             }
             for finding in error.findings
@@ -126,7 +126,7 @@ def _body(error: PlanflowError, status: int, lang: str) -> dict[str, Any]:
                 **finding.params,
                 "code": finding.code,
                 "field": finding.where,
-                "text": sentence(finding.code, finding.params, lang),
+                "text": sentence(finding.code, finding.params, lang, error.terms),
             }
             for finding in error.findings
         ]

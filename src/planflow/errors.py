@@ -1,6 +1,7 @@
 """Every refusal and every fault, as (code, parameters); `planflow.messages` makes the sentences (F11)."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,6 +21,24 @@ class Finding:
     where: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a protocol calls its own names: noun → name → language → title; and implied decimals.
+
+    Codes and parameters stay as they are for programs; only the sentences use these.
+    """
+
+    titles: Mapping[str, Mapping[str, Mapping[str, str]]] = field(default_factory=dict)
+    scales: Mapping[str, int] = field(default_factory=dict)
+
+    def title(self, noun: str, name: str, lang: str) -> str:
+        """The title of a round, level or indicator; the name itself where it has none."""
+        return self.titles.get(noun, {}).get(name, {}).get(lang, name)
+
+
+NO_TERMS = Terms()
+
+
 class PlanflowError(Exception):
     """The parent of all errors planflow raises on purpose."""
 
@@ -29,11 +48,22 @@ class PlanflowError(Exception):
         self.code = code
         self.params: Params = dict(params or {})
         self.findings = tuple(findings)
+        self.terms = NO_TERMS
         super().__init__(code)
 
     def __str__(self) -> str:
         # Codes only: parameters may hold what must not reach a log.
         return " ".join([self.code, *(finding.code for finding in self.findings)])
+
+
+@contextmanager
+def in_terms(terms: Terms) -> Iterator[None]:
+    """Let what is refused inside be told in a protocol's own titles."""
+    try:
+        yield
+    except PlanflowError as error:
+        error.terms = terms
+        raise
 
 
 class Refusal(PlanflowError):

@@ -22,8 +22,12 @@ def told(error: Exception, desk: Desk) -> tuple[str, int]:
     if isinstance(error, TyperException):
         return _misuse(error, desk), error.exit_code
     if isinstance(error, PlanflowError):
-        findings = [sentence(one.code, one.params, desk.lang) for one in error.findings]
-        return _with(sentence(error.code, error.params, desk.lang), findings, desk), FAILED
+        findings = [
+            sentence(one.code, one.params, desk.lang, error.terms) for one in error.findings
+        ]
+        return _with(
+            sentence(error.code, error.params, desk.lang, error.terms), findings, desk
+        ), FAILED
     if isinstance(error, Abort):
         return desk.word("input_ended"), FAILED
     return _foreign(error, desk) or _defect(error, desk), FAILED

@@ -8,6 +8,7 @@ from planflow.domain.events import Draft
 from planflow.engine import decision, down, promises, up, windows
 from planflow.engine.hand import Hand
 from planflow.engine.scene import Scene
+from planflow.errors import in_terms
 
 Decision = Callable[[Scene, Any, Hand], list[Draft]]
 PromiseDecision = Callable[[Scene, str, Any, Hand], list[Draft]]
@@ -37,6 +38,7 @@ def decide(scene: Scene, command: c.Command, hand: Hand, promise: str = "") -> l
 
     Raises `Refusal`: `invalid`, `illegal_transition`, `guard_failed` or `not_found`.
     """
-    if type(command) in PROMISE:
-        return PROMISE[type(command)](scene, promise, command, hand)
-    return PLAN[type(command)](scene, command, hand)
+    with in_terms(scene.negotiation.terms):
+        if type(command) in PROMISE:
+            return PROMISE[type(command)](scene, promise, command, hand)
+        return PLAN[type(command)](scene, command, hand)

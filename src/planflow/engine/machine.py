@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from transitions import Machine, MachineError
 
-from planflow.errors import Refusal
+from planflow.errors import Refusal, Terms
 from planflow.protocol import loader
 from planflow.protocol.models import Protocol, Round
 
@@ -74,6 +74,7 @@ class Negotiation:
     def __init__(self, protocol: Protocol, digest: str) -> None:
         self.protocol = protocol
         self.digest = digest
+        self.terms = _terms(protocol)
         self.edges = tuple(_edges(protocol))
         self._machine = Machine(
             model=None,
@@ -107,6 +108,15 @@ class Negotiation:
     def can(self, state: str, trigger: str) -> bool:
         """Whether the protocol has such a move."""
         return trigger in self._machine.get_triggers(state)
+
+
+def _terms(protocol: Protocol) -> Terms:
+    titles = {
+        "round": {one.name: one.title.model_dump() for one in protocol.rounds},
+        "level": {one.name: one.title.model_dump() for one in protocol.levels},
+        "indicator": {one.name: one.title.model_dump() for one in protocol.indicators},
+    }
+    return Terms(titles, {one.name: one.scale for one in protocol.indicators})
 
 
 @lru_cache(maxsize=64)

@@ -7,11 +7,14 @@ file begins with its row or line.
 import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
 from functools import cache
 from importlib import resources
 from string import Formatter
 from types import MappingProxyType
 from typing import Any
+
+from planflow.errors import NO_TERMS, Terms
 
 LANGUAGES = ("zh", "en")
 TITLES = "titles"
@@ -19,6 +22,9 @@ PLACES = "places"
 # parameters that hold a word of ours
 TITLED = frozenset({"state", "action", "role", "kind", "purpose", "why", "field", "column", "rule"})
 _PLAIN = ("state", "action", "role", "kind")  # where a bare word is looked for, in this order
+# parameters that hold a protocol's name under another word than its noun, and those that hold figures
+_NOUNS = {"answers": "round", "previous": "round", "settle_in": "round", "above": "level"}
+_FIGURES = frozenset({"expected", "got", "difference", "limit", "minimum", "maximum"})
 GROUP = re.compile(r"\[\[(.*?)\]\]")
 UNKNOWN = "…"
 
@@ -34,12 +40,14 @@ def catalogue(lang: str) -> Mapping[str, str]:
     return MappingProxyType(entries)
 
 
-def sentence(code: str, params: Mapping[str, Any], lang: str) -> str:
+def sentence(code: str, params: Mapping[str, Any], lang: str, terms: Terms = NO_TERMS) -> str:
     """The sentence of a refusal, a finding or a fault, with its parameters filled in.
 
+    `terms` puts a protocol's titles in place of its names, and the decimals of its money.
     An answer to a person never fails: an unknown code stands for itself, an absent parameter is "…".
     """
-    words = {name: _word(name, value, params, lang) for name, value in params.items()}
+    named = {name: _named(name, value, params, lang, terms) for name, value in params.items()}
+    words = {name: _word(name, value, params, lang) for name, value in named.items()}
     known = catalogue(lang)
     places = (known[f"{PLACES}.{name}"] for name in ("row", "line") if name in params)
     template = "".join([*places, known.get(code, code)])
@@ -93,6 +101,19 @@ def _word(name: str, value: Any, params: Mapping[str, Any], lang: str) -> Any:
         return value
     # a field of a file with rows is a column
     return title(value, lang, "column" if name == "field" and "row" in params else name)
+
+
+def _named(name: str, value: Any, params: Mapping[str, Any], lang: str, terms: Terms) -> Any:
+    """A protocol's name by its title; a figure of an indicator with its decimals."""
+    if isinstance(value, str):
+        if name == "state" and "." in value:
+            round_name, _, stage = value.rpartition(".")
+            return f"{terms.title('round', round_name, lang)}.{stage}"
+        return terms.title(_NOUNS.get(name, name), value, lang)
+    scale = terms.scales.get(str(params.get("indicator")), 0)
+    if scale and name in _FIGURES:
+        return f"{Decimal(value).scaleb(-scale):,}"
+    return value
 
 
 def _flat(entries: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -16,7 +16,7 @@ from planflow.engine.rounds import Survey
 from planflow.engine.scene import Scene
 from planflow.engine.state import CycleState
 from planflow.engine.windows import Opening
-from planflow.errors import Finding, Refusal, invalid
+from planflow.errors import Finding, Refusal, in_terms, invalid
 from planflow.ledger.chain import START
 from planflow.services import calls, people
 from planflow.services.calls import Call
@@ -138,7 +138,8 @@ def _on_round(
             then = replace(head, state=surveys.cycle_at(tx, cycle, used.position))
             return cycle_view(tx, then, reader, used.event_id, used.chain)
         hand = people.hand(site, reader, standing[0].grant)
-        state, done = act(tx, head, hand)
+        with in_terms(head.negotiation.terms):
+            state, done = act(tx, head, hand)
         calls.remember(tx, site, reader, call, _used(call, done))
         after = CycleHead(state, head.negotiation, done.chain, None)
         return cycle_view(tx, after, reader, done.event.id, done.chain.hex())

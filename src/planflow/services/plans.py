@@ -16,7 +16,7 @@ from planflow.engine.decide import decide
 from planflow.engine.hand import Hand
 from planflow.engine.scene import Scene
 from planflow.engine.state import NEW_PLAN
-from planflow.errors import Finding, Refusal, invalid
+from planflow.errors import Finding, Refusal, in_terms, invalid
 from planflow.ledger.leaf import unseal
 from planflow.services import calls, comparing, people
 from planflow.services.calls import Call
@@ -235,7 +235,8 @@ def _carry_out(
 ) -> tuple[Stage, Recorded | None]:
     """Decide and write; a working copy leaves no event."""
     if isinstance(command, c.SaveDraft):
-        draft = up.save_draft(stage.scene, command, hand)
+        with in_terms(stage.scene.negotiation.terms):
+            draft = up.save_draft(stage.scene, command, hand)
         typists = sorted({*stage.scene.own.typists, hand.actor})
         return appending.save_working_copy(tx, stage, draft, typists), None
     drafts: list[Draft] = decide(stage.scene, command, hand, promise)

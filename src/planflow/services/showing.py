@@ -10,7 +10,7 @@ from planflow.access.table import ACTS, Standing
 from planflow.engine import guards, numbers, windows
 from planflow.engine.scene import Scene, Seat
 from planflow.engine.state import Window
-from planflow.errors import Finding
+from planflow.errors import Finding, Terms
 from planflow.messages import sentence
 from planflow.protocol.silence import STAY_OPEN
 from planflow.services.beside_views import GapView
@@ -185,15 +185,16 @@ def _actions(scene: Scene, reader: Reader, standings: Sequence[Standing]) -> lis
             findings: list[Finding] = [Finding("role", {"action": name})]
         else:
             findings = guards.blocked(scene, name, reader.user_id)
-        shown = [guard_view(finding, reader.lang) for finding in findings]
+        terms = scene.negotiation.terms
+        shown = [guard_view(finding, reader.lang, terms) for finding in findings]
         found.append(ActionView(name=name, allowed=not findings, guards=shown))
     return found
 
 
-def guard_view(finding: Finding, lang: str) -> GuardView:
+def guard_view(finding: Finding, lang: str, terms: Terms) -> GuardView:
     """A failed guard by its name and sentence."""
     return GuardView(
         name=finding.code,
-        text=sentence(finding.code, finding.params, lang),
+        text=sentence(finding.code, finding.params, lang, terms),
         fields=dict(finding.params),
     )

@@ -39,7 +39,10 @@ def cycle_view(
         no_task=[NoTaskView(unit=one.code, name=one.name) for one in idle],
         windows={name: _windows(state, terms) for name, terms in state.terms.items()},
         silence={name: _silence(terms) for name, terms in state.terms.items() if terms.silence},
-        warnings=[guard_view(one, reader.lang) for one in _warnings(head.negotiation, state)],
+        warnings=[
+            guard_view(one, reader.lang, head.negotiation.terms)
+            for one in _warnings(head.negotiation, state)
+        ],
         version=state.position,
         event=event,
         chain=chain,
