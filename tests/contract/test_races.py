@@ -18,7 +18,7 @@ from sqlalchemy import text
 
 from planflow.services.site import Site, open_site
 from tests.conftest import Park, peopled
-from tests.contract import races
+from tests.contract import promise_races, races
 from tests.contract.audit import audit
 from tests.contract.races import Arena, Race
 from tests.databases import Databases, Server, settings
@@ -40,6 +40,8 @@ RACES: list[tuple[Race, set[str]]] = [
     (races.one_key, {"one answer"}),
     (races.one_key_for_a_cycle, {"one answer"}),
     (races.first_acts, {"all"}),
+    (promise_races.fulfil_or_submit, {"fulfil won", "submit won"}),
+    (promise_races.waive_or_submit, {"waive won", "submit won"}),
 ]
 each_race = pytest.mark.parametrize(
     ("race", "ends"), RACES, ids=[race.__name__ for race, _ in RACES]
