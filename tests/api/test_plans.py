@@ -166,9 +166,9 @@ def issued(world: World, cycle: str, figures: dict[str, dict[str, int]], reasons
 def test_units_and_protocols_are_listed(world: World) -> None:
     roots = world.get("rongan", "/units").json()
     assert [unit["code"] for unit in roots["items"]] == ["450200"]
-    below = world.get("rongan", "/units?parent=450200&limit=2").json()
+    below = world.get("city", "/units?parent=450200&limit=2").json()
     assert [unit["code"] for unit in below["items"]] == ["450202", "450224"]
-    rest = world.get("rongan", f"/units?parent=450200&cursor={below['next']}").json()
+    rest = world.get("city", f"/units?parent=450200&cursor={below['next']}").json()
     assert [unit["code"] for unit in rest["items"]] == ["450225"]
     assert world.get("rongan", "/units/450224").json()["attributes"] == ["poor_county"]
     names = [item["name"] for item in world.get("rongan", "/protocols").json()["items"]]
@@ -177,6 +177,21 @@ def test_units_and_protocols_are_listed(world: World) -> None:
     assert protocol["definition"]["name"] == "exit-plan"
     assert protocol["diagram"].startswith("stateDiagram")
     assert world.get("rongan", "/protocols/none").status_code == 404
+
+
+def test_the_register_is_seen_below_ones_place_and_up_the_line(world: World) -> None:
+    below = world.get("rongan", "/units?parent=450200").json()
+    assert [unit["code"] for unit in below["items"]] == ["450224"]
+    assert world.get("rongan", "/units/450200").json()["code"] == "450200"
+    for hidden in ("/units/450225", "/units?parent=450225", "/units/none"):
+        assert world.get("rongan", hidden).json()["code"] == "not_found"
+    assert world.get("rongan", "/units?parent=450224").json()["items"] == []
+
+
+def test_units_without_task_are_told_to_those_above_them(world: World, cycle: str) -> None:
+    idle = {who: world.get(who, f"/cycles/{cycle}").json()["no_task"] for who in ("city", "rongan")}
+    assert [one["unit"] for one in idle["city"]] == ["450202"]
+    assert idle["rongan"] == []
 
 
 def test_a_cycle_shows_its_rounds(world: World, cycle: str) -> None:

@@ -22,7 +22,7 @@ def cycle_view(
 ) -> CycleView:
     """A cycle's terms and the standing of its rounds; with an event's receipt where it follows one."""
     state, protocol = head.state, head.negotiation.protocol
-    idle = surveys.no_task(tx, state.id)
+    idle = surveys.no_task(tx, state.id, [one.unit_id for one in reader.grants if one.unit_id])
     return CycleView(
         id=state.id,
         protocol=state.protocol,

@@ -49,13 +49,19 @@ def import_units(site: Site, data: bytes) -> Imported:
 def list_units(
     site: Site, reader: Reader, parent: str | None, cursor: str | None, limit: int | None = None
 ) -> Page[UnitView]:
-    """Units directly below one, or those without a parent, by code. Any signed-in person may look."""
-    del reader
+    """Units directly below one, or those without a parent, by code, as far as the reader sees.
+
+    Raises `Refusal` `not_found`.
+    """
     size = min(limit or site.settings.page_limit, site.settings.page_limit)
 
     def work(tx: Tx) -> Page[UnitView]:
-        above = _unit(tx, parent) if parent else None
-        found = sites.children_of(tx, above.id if above else None, cursor or "", size + 1)
+        sight = _sight(tx, reader)
+        above = _seen(tx, sight, parent) if parent else None
+        only = None
+        if sight is not None and (above is None or not _within(tx, sight, above)):
+            only = sight.line
+        found = sites.children_of(tx, above.id if above else None, cursor or "", size + 1, only)
         items = [_view(unit, above) for unit in found[:size]]
         return Page(items=items, next=items[-1].code if len(found) > size else None)
 
@@ -63,21 +69,43 @@ def list_units(
 
 
 def get_unit(site: Site, reader: Reader, code: str) -> UnitView:
-    """One registered unit. Raises `Refusal` `not_found`."""
-    del reader
+    """One registered unit in the reader's sight. Raises `Refusal` `not_found`."""
 
     def work(tx: Tx) -> UnitView:
-        unit = _unit(tx, code)
+        unit = _seen(tx, _sight(tx, reader), code)
         return _view(unit, sites.by_id(tx, unit.parent_id) if unit.parent_id else None)
 
     return site.database.read(work)
 
 
-def _unit(tx: Tx, code: str) -> Registered:
+@dataclass(frozen=True, slots=True)
+class _Sight:
+    """The units a reader has a place at, and the line from each of them up to its root."""
+
+    own: frozenset[str]
+    line: frozenset[str]
+
+
+def _sight(tx: Tx, reader: Reader) -> _Sight | None:
+    """What a reader sees of the register: their subtrees and the way up. None: all of it.
+
+    Whoever runs the site has no place in the tree, and sees it whole: units are no plan content.
+    """
+    if any(grant.unit_id is None for grant in reader.grants):
+        return None
+    own = frozenset(grant.unit_id for grant in reader.grants if grant.unit_id)
+    return _Sight(own, frozenset(one for unit in own for one in sites.line_of(tx, unit)))
+
+
+def _within(tx: Tx, sight: _Sight, unit: Registered) -> bool:
+    return not sight.own.isdisjoint(sites.line_of(tx, unit.id))
+
+
+def _seen(tx: Tx, sight: _Sight | None, code: str) -> Registered:
     found = sites.registered(tx, [code]).get(code)
-    if found is None:
-        raise Refusal("not_found", {"kind": "unit", "name": code})
-    return found
+    if found is not None and (sight is None or found.id in sight.line or _within(tx, sight, found)):
+        return found
+    raise Refusal("not_found", {"kind": "unit", "name": code})
 
 
 def _view(unit: Registered, parent: Registered | None) -> UnitView:

@@ -2,7 +2,7 @@
 
 import datetime as dt
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -98,9 +98,25 @@ def below(tx: Tx, root: Registered) -> Iterator[tuple[Registered, str]]:
         codes = found
 
 
-def children_of(tx: Tx, parent_id: str | None, after: str, limit: int) -> list[Registered]:
+def line_of(tx: Tx, unit_id: str) -> list[str]:
+    """Identities from a registered unit up to its root, itself first."""
+    line: list[str] = []
+    above: str | None = unit_id
+    while above is not None and above not in line:
+        line.append(above)
+        above = tx.connection.execute(
+            select(UNITS.c.parent_id).where(UNITS.c.id == above)
+        ).scalar_one_or_none()
+    return line
+
+
+def children_of(
+    tx: Tx, parent_id: str | None, after: str, limit: int, only: Collection[str] | None = None
+) -> list[Registered]:
     """Registered units directly below one (or without parent), by code, after a code."""
     query = select(UNITS).where(UNITS.c.parent_id == parent_id, UNITS.c.code > after)
+    if only is not None:
+        query = query.where(UNITS.c.id.in_(sorted(only)))
     return [
         Registered(*row) for row in tx.connection.execute(query.order_by(UNITS.c.code).limit(limit))
     ]

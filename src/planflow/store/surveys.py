@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, and_, case, exists, func, not_, or_, select
 
-from planflow.domain.units import UnitNode
+from planflow.domain.units import SEPARATOR, UnitNode
 from planflow.engine.machine import SETTLED, START_OF_KIND, WAITING, Negotiation, lapses
 from planflow.engine.state import CycleState, PlanState
 from planflow.ledger.chain import Stored
@@ -95,11 +95,17 @@ def page(
     return [row.code for row in tx.connection.execute(query)]
 
 
-def no_task(tx: Tx, cycle: str) -> list[UnitNode]:
-    """Units that a cycle leaves without task."""
+def no_task(tx: Tx, cycle: str, seen_from: Sequence[str]) -> list[UnitNode]:
+    """Units that a cycle leaves without task, as far as they stand at or below these units."""
+    above = UNITS.alias()
+    seen = exists().where(
+        above.c.cycle_id == cycle,
+        above.c.unit_id.in_(seen_from),
+        or_(UNITS.c.path == above.c.path, UNITS.c.path.startswith(above.c.path + SEPARATOR)),
+    )
     rows = tx.connection.execute(
         select(UNITS)
-        .where(UNITS.c.cycle_id == cycle, UNITS.c.no_task.is_(True))
+        .where(UNITS.c.cycle_id == cycle, UNITS.c.no_task.is_(True), seen)
         .order_by(UNITS.c.path)
     )
     return [
