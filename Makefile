@@ -9,7 +9,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install -qq -c constraints.txt
 PYTEST := $(BIN)/python -m pytest -n $(JOBS) --dist worksteal
 
-.PHONY: help demo test check soak format clean venv
+.PHONY: help demo test check soak format docs clean venv
 
 help:
 	@echo 'make demo    set up, replay Liuzhou 2019 over HTTP, print the table, go on serving (ARGS=--exit stops)'
@@ -17,6 +17,7 @@ help:
 	@echo 'make check   format, lint, types, imports, every test, the wheel in an empty environment'
 	@echo 'make soak    the long seeded runs (SEED=n)'
 	@echo 'make format  write the code as the format check wants it'
+	@echo 'make docs    write the generated pages and build the site in build/docs'
 	@echo 'make venv    the development environment in .venv (PYTHON=python3.12 picks another Python)'
 	@echo 'make clean   remove everything that can be made again'
 
@@ -40,6 +41,10 @@ soak: .venv/.dev
 format: .venv/.dev
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+docs: .venv/.dev
+	$(BIN)/python docs/_generate
+	$(BIN)/sphinx-build -W --keep-going -q docs build/docs
 
 venv: .venv/.dev
 

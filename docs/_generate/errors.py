@@ -1,8 +1,7 @@
-"""Write the reference of codes: `python docs/_generate/errors.py > docs/reference/errors.md`."""
+"""The reference of codes, from the catalogue of sentences."""
 
 from __future__ import annotations
 
-import sys
 import tomllib
 from collections.abc import Iterator, Mapping
 from importlib import resources
@@ -58,7 +57,7 @@ SECTIONS = {
 HEAD = """\
 # Codes of errors / 错误代码
 
-<!-- Generated: python docs/_generate/errors.py > docs/reference/errors.md -->
+<!-- Generated: python docs/_generate -->
 
 Programs read the code, people the sentence. A sentence names its parameters in braces; a part in
 double brackets is shown only where its parameters have a value. Over HTTP the parameters stand
@@ -92,8 +91,3 @@ def _rows(zh: Mapping[str, str], en: Mapping[str, str], status: str) -> Iterator
 def _sections(lang: str) -> dict[str, dict[str, str]]:
     text = resources.files("planflow.messages").joinpath(f"{lang}.toml").read_text("utf-8")
     return {name: part for name, part in tomllib.loads(text).items() if name in SECTIONS}
-
-
-if __name__ == "__main__":
-    sys.stdout.reconfigure(encoding="utf-8", newline="\n")  # type: ignore[union-attr]
-    sys.stdout.write(page())

@@ -22,13 +22,38 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="PLANFLOW_", extra="ignore")
 
-    database_url: SecretStr = Field(default_factory=lambda: SecretStr(_embedded()))
-    migrate_url: SecretStr | None = None
-    protocols: Path | None = None  # a folder of protocol files beside the bundled ones
-    lang: Literal["zh", "en"] = "zh"
-    token_minutes: int = Field(default=60 * 8, ge=1)
-    shell_tokens: bool = True
-    shell_token_minutes: int = Field(default=15, ge=1)
-    workers: int = Field(default=8, ge=1, le=64)  # threads that carry requests into the library
-    calendar: Path | None = None  # CSV of working days: date,workday; else the country's
-    page_limit: int = Field(default=100, ge=1, le=1000)
+    database_url: SecretStr = Field(
+        default_factory=lambda: SecretStr(_embedded()),
+        description="Where the history lies: `sqlite:///FILE` or `postgresql+psycopg://…`; "
+        "by default an SQLite file in the user's data folder",
+    )
+    migrate_url: SecretStr | None = Field(
+        default=None,
+        description="The owner's address for `planflow migrate`, where the application's role owns "
+        "nothing (PostgreSQL)",
+    )
+    protocols: Path | None = Field(
+        default=None, description="A folder of protocol files beside the bundled ones"
+    )
+    lang: Literal["zh", "en"] = Field(
+        default="zh", description="The language where nobody asks for another"
+    )
+    token_minutes: int = Field(
+        default=60 * 8, ge=1, description="How long a token from signing in is good"
+    )
+    shell_tokens: bool = Field(
+        default=True, description="Whether tokens from the command line are taken"
+    )
+    shell_token_minutes: int = Field(
+        default=15, ge=1, description="How long a token from the command line is good"
+    )
+    workers: int = Field(
+        default=8, ge=1, le=64, description="Threads that carry requests into the library"
+    )
+    calendar: Path | None = Field(
+        default=None,
+        description="A CSV file of working days, `date,workday`; else the country's own calendar",
+    )
+    page_limit: int = Field(
+        default=100, ge=1, le=1000, description="The most that one page of a list holds"
+    )

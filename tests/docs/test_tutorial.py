@@ -13,17 +13,20 @@ import pytest
 
 from tests.e2e.served import service
 
-PAGE = Path(__file__).parents[2] / "docs/tutorial/first-negotiation.md"
+TUTORIAL = Path(__file__).parents[2] / "docs/tutorial"
 BLOCK = re.compile(
     r"(?:<!-- file: (?P<file>\S+) -->\n)?```(?P<kind>\w+)\n(?P<text>.*?)```", re.DOTALL
 )
 ADDRESS = "http://127.0.0.1:8000"
 
 
-def test_the_tutorial_runs_as_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("page", ["first-negotiation.md", "first-negotiation.zh.md"])
+def test_the_tutorial_runs_as_written(
+    page: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     url = f"sqlite:///{tmp_path / 'tutorial.db'}"
     python, commands = "", 0
-    for block in BLOCK.finditer(PAGE.read_text("utf-8")):
+    for block in BLOCK.finditer((TUTORIAL / page).read_text("utf-8")):
         if block["file"]:
             (tmp_path / block["file"]).write_text(block["text"], "utf-8")
         elif block["kind"] == "console":
