@@ -16,7 +16,6 @@ from planflow.demo.case import Case
 from planflow.demo.server import Server, listenable, serving
 from planflow.errors import Refusal
 from planflow.services import people, units
-from planflow.services.people import Reader
 from planflow.services.site import Site, open_site
 
 COUNTY_LEVEL = "county"
@@ -109,6 +108,5 @@ def _set_up(case: Case, url: str, users: tuple[User, ...], password: str) -> Non
 
 def _refuse_if_used(site: Site) -> None:
     """Never mix a demonstration with somebody's plans."""
-    nobody = Reader("", "", (), "zh", "")
-    if units.list_units(site, nobody, None, None).items:
+    if units.any_registered(site):
         raise Refusal("demo_needs_empty")

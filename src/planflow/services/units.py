@@ -46,6 +46,11 @@ def import_units(site: Site, data: bytes) -> Imported:
     return site.database.write(work)
 
 
+def any_registered(site: Site) -> bool:
+    """Whether the site has any unit at all: for whoever sets it up, before anybody can sign in."""
+    return site.database.read(lambda tx: bool(sites.children_of(tx, None, "", 1)))
+
+
 def list_units(
     site: Site, reader: Reader, parent: str | None, cursor: str | None, limit: int | None = None
 ) -> Page[UnitView]:
