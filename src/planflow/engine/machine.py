@@ -83,6 +83,7 @@ class Negotiation:
             auto_transitions=False,
             send_event=False,
         )
+        self._moves = frozenset((edge.source, edge.trigger) for edge in self.edges)
         for edge in self.edges:
             self._machine.add_transition(edge.trigger, edge.source, edge.target)
 
@@ -107,7 +108,7 @@ class Negotiation:
 
     def can(self, state: str, trigger: str) -> bool:
         """Whether the protocol has such a move."""
-        return trigger in self._machine.get_triggers(state)
+        return (state, trigger) in self._moves
 
 
 def _terms(protocol: Protocol) -> Terms:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from decimal import ROUND_HALF_EVEN, Decimal
+from functools import cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -10,7 +11,7 @@ from planflow.access.table import ACTS, Standing
 from planflow.engine import guards, numbers, windows
 from planflow.engine.scene import Scene, Seat
 from planflow.engine.state import Window
-from planflow.errors import Finding, Terms
+from planflow.errors import NO_TERMS, Finding, Terms
 from planflow.messages import sentence
 from planflow.protocol.silence import STAY_OPEN
 from planflow.services.beside_views import GapView
@@ -182,13 +183,20 @@ def _actions(scene: Scene, reader: Reader, standings: Sequence[Standing]) -> lis
     found = []
     for name in ACTS:
         if table.grant_for(standings, name, scene.own.unit.path, parent) is None:
-            findings: list[Finding] = [Finding("role", {"action": name})]
-        else:
-            findings = guards.blocked(scene, name, reader.user_id)
+            found.append(_not_theirs(name, reader.lang))
+            continue
+        findings = guards.blocked(scene, name, reader.user_id)
         terms = scene.negotiation.terms
         shown = [guard_view(finding, reader.lang, terms) for finding in findings]
         found.append(ActionView(name=name, allowed=not findings, guards=shown))
     return found
+
+
+@cache
+def _not_theirs(action: str, lang: str) -> ActionView:
+    """An action the reader has no right to: said of most actions in every answer, so kept."""
+    shown = guard_view(Finding("role", {"action": action}), lang, NO_TERMS)
+    return ActionView(name=action, allowed=False, guards=[shown])
 
 
 def guard_view(finding: Finding, lang: str, terms: Terms) -> GuardView:

@@ -2,11 +2,11 @@
 
 import datetime as dt
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import func, select, update
 
 from planflow.domain.events import SITE, Draft, Event, cycle_stream, plan_stream
 from planflow.engine import evolve, numbers
@@ -15,7 +15,7 @@ from planflow.engine.scene import Seat
 from planflow.engine.state import CycleState, PlanState
 from planflow.ledger import chain as chains
 from planflow.ledger.leaf import Place, seal, unseal
-from planflow.store.reading import CycleHead, PlanHead, Stage, upsert
+from planflow.store.reading import CycleHead, PlanHead, Stage
 from planflow.store.tables import (
     CommitmentRow,
     CycleRow,
@@ -30,6 +30,7 @@ from planflow.store.tables import (
     table,
 )
 from planflow.store.transaction import Tx
+from planflow.store.writing import Batch, upsert
 
 PLANS = table(PlanRow)
 TICK = dt.timedelta(microseconds=1)
@@ -67,23 +68,6 @@ class Recorded:
 
     event: Event
     chain: bytes
-
-
-@dataclass(slots=True)
-class Batch:
-    """Rows gathered per table, written together."""
-
-    rows: dict[type[Any], list[dict[str, Any]]] = field(default_factory=dict)
-
-    def add(self, kind: type[Any], /, **row: Any) -> None:
-        """Take a row to be inserted."""
-        self.rows.setdefault(kind, []).append(row)
-
-    def flush(self, tx: Tx) -> None:
-        """Insert what was gathered."""
-        for kind, rows in self.rows.items():
-            tx.connection.execute(insert(table(kind)), rows)
-        self.rows.clear()
 
 
 def record(
@@ -155,9 +139,9 @@ def append_plans(
         _figure_rows(batch, cycle, seat, before, after, seq)
         _commitment_rows(batch, cycle, seat, before, after, seq)
         _extension_rows(batch, cycle, seat, before, after, seq)
+    for code in last:
+        batch.head(_plan_row(cycle, seats[code], states[code], heads[code]))
     batch.flush(tx)
-    if last:
-        upsert(tx, [_plan_row(cycle, seats[code], states[code], heads[code]) for code in last])
     moved = {code: replace(seat, plan=states[code], kept=None) for code, seat in seats.items()}
     return stage.after(moved, heads), last
 

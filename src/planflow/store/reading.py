@@ -8,11 +8,12 @@ that holds its own plan exclusively may read its children without locking them.
 import datetime as dt
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any, Literal
 
 import orjson
-from sqlalchemy import ColumnElement, Row, Select, collate, select
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Row, Select, bindparam, collate, select
+from sqlalchemy.dialects import postgresql
 
 from planflow.domain.units import UnitNode
 from planflow.engine import silence
@@ -81,9 +82,7 @@ class Stage:
 
 def cycle_head(database: Database, tx: Tx, cycle: str, lock: Lock = "none") -> CycleHead | None:
     """A cycle, locked as asked; None when there is none of this id."""
-    row = tx.connection.execute(
-        _locked(tx, select(CYCLES).where(CYCLES.c.id == cycle), lock)
-    ).first()
+    row = tx.connection.execute(_one_cycle(lock if tx.locks else "none"), {"cycle": cycle}).first()
     if row is None:
         return None
     state = CycleState.model_validate_json(row.body)
@@ -252,9 +251,21 @@ def _seats(
     return seats
 
 
-def _by_path(tx: Tx) -> ColumnElement[str]:
+# Statements of the hot path are built once: building one costs as much as carrying it out (F8).
+
+
+@cache
+def _one_cycle(lock: Lock) -> Select[Any]:
+    return _locked(select(CYCLES).where(CYCLES.c.id == bindparam("cycle")), lock)
+
+
+@cache
+def _some_plans(lock: Lock, collated: bool) -> Select[Any]:
     # Byte order on both databases, whatever the server's locale: the order of locks must be one.
-    return collate(PLANS.c.path, "C") if tx.locks else PLANS.c.path.expression
+    by_path = collate(PLANS.c.path, "C") if collated else PLANS.c.path.expression
+    units: Any = bindparam("units", expanding=True)
+    query = select(PLANS).where(PLANS.c.cycle_id == bindparam("cycle"), PLANS.c.unit_id.in_(units))
+    return _locked(query.order_by(by_path), lock)
 
 
 def _plan_rows(
@@ -264,8 +275,8 @@ def _plan_rows(
     ordered = sorted(units, key=lambda one: one.path)
     for at in range(0, len(ordered), _IN_AT_MOST):
         ids = [unit.id for unit in ordered[at : at + _IN_AT_MOST]]
-        query = select(PLANS).where(PLANS.c.cycle_id == cycle.state.id, PLANS.c.unit_id.in_(ids))
-        found = tx.connection.execute(_locked(tx, query.order_by(_by_path(tx)), lock))
+        query = _some_plans(lock if tx.locks else "none", tx.locks)
+        found = tx.connection.execute(query, {"cycle": cycle.state.id, "units": ids})
         rows |= {row.unit_id: row for row in found}
     return rows
 
@@ -290,16 +301,7 @@ def _make_rows(tx: Tx, cycle: str, units: Sequence[UnitNode]) -> None:
     tx.connection.execute(postgresql.insert(PLANS).on_conflict_do_nothing(), rows)
 
 
-def upsert(tx: Tx, rows: list[dict[str, Any]]) -> None:
-    """Write plans' new heads: inserted where new, else updated."""
-    insert = (postgresql.insert if tx.locks else sqlite.insert)(PLANS)
-    keys = ("cycle_id", "unit_id")
-    changes = {name: insert.excluded[name] for name in rows[0] if name not in (*keys, "path")}
-    statement = insert.on_conflict_do_update(index_elements=list(keys), set_=changes)
-    tx.connection.execute(statement, rows)
-
-
-def _locked(tx: Tx, query: Select[Any], lock: Lock) -> Select[Any]:
-    if lock == "none" or not tx.locks:
+def _locked(query: Select[Any], lock: Lock) -> Select[Any]:
+    if lock == "none":
         return query
     return query.with_for_update(read=lock == "share")
