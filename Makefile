@@ -9,13 +9,14 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install -qq -c constraints.txt
 PYTEST := $(BIN)/python -m pytest -n $(JOBS) --dist worksteal
 
-.PHONY: help demo test check soak format docs clean venv
+.PHONY: help demo test check soak format docs bench clean venv
 
 help:
 	@echo 'make demo    set up, replay Liuzhou 2019 over HTTP, print the table, go on serving (ARGS=--exit stops)'
 	@echo 'make test    every test that Python alone can run'
 	@echo 'make check   format, lint, types, imports, every test, the wheel in an empty environment'
 	@echo 'make soak    the long seeded runs (SEED=n)'
+	@echo 'make bench   speed as ratios against floors (ARGS=--full: the sizes of docs/reference/speed.md)'
 	@echo 'make format  write the code as the format check wants it'
 	@echo 'make docs    write the generated pages and build the site in build/docs'
 	@echo 'make venv    the development environment in .venv (PYTHON=python3.12 picks another Python)'
@@ -37,6 +38,9 @@ check: .venv/.dev
 
 soak: .venv/.dev
 	PLANFLOW_SOAK_SEED=$(SEED) $(BIN)/python -m pytest -m soak $(ARGS)
+
+bench: .venv/.dev
+	$(BIN)/python -m bench $(ARGS)
 
 format: .venv/.dev
 	$(BIN)/ruff format .

@@ -1,0 +1,1 @@
+"""Speed, as ratios against floors that read and write the same rows in the same run."""
