@@ -15,6 +15,7 @@ MODELS: tuple[type[BaseModel], ...] = (
     commands.OpenCycle,
     commands.OpenRound,
     commands.CloseRound,
+    commands.DropCycle,
     commands.SaveDraft,
     commands.Submit,
     commands.Withdraw,

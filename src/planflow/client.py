@@ -205,6 +205,14 @@ class Client(_Connection):
         """Open a cycle."""
         return self._send("POST", "cycles", body=body)
 
+    def cycles(self) -> Iterator[Answer]:
+        """The cycles in sight."""
+        return self._pages("cycles")
+
+    def drop_cycle(self, cycle: str, body: Body = None) -> Answer:
+        """Drop a practice cycle."""
+        return self._send("DELETE", "cycles", cycle, body=body)
+
     def cycle(self, cycle: str) -> Answer:
         """A cycle and the standing of its rounds."""
         return self._get("cycles", cycle)
@@ -227,6 +235,11 @@ class Client(_Connection):
         """A plan now, or as it stood at a time."""
         plan = self._get("cycles", cycle, "plans", unit, as_of=as_of)
         return plan if as_of else self.seen(plan)
+
+    def diff(self, cycle: str, unit: str, before: str, after: str) -> Answer:
+        """What differs between two rounds of a plan."""
+        query = {"from": before, "to": after}
+        return self._get("cycles", cycle, "plans", unit, "diff", **query)
 
     def history(self, cycle: str, unit: str) -> Iterator[Answer]:
         """What happened to a plan, oldest first."""

@@ -40,6 +40,7 @@ class Act:
 _DRAFT: Example = {
     "figures": {"persons": 82052, "villages": 103},
     "reasons": {"persons": {"reason_code": "field_check", "text": "市级抽查核实后上报"}},
+    "also": {"stretch": {"persons": 85253}},
     "reconciling": [],
 }
 _ACCEPT: Example = {
@@ -47,13 +48,18 @@ _ACCEPT: Example = {
     "figures": {"persons": 82052},
     "reasons": {"persons": {"reason_code": "field_check"}},
 }
-_RETURN: Example = {"reason_code": "inconsistent", "text": "贫困村数与所附名单不一致，请核对"}
+_RETURN: Example = {
+    "reason_code": "inconsistent",
+    "text": "贫困村数与所附名单不一致，请核对",
+    "lines": ["villages"],
+}
 _ISSUE: Example = {
     "total": {"persons": 85253, "villages": 95, "county_exit": 1},
     "allocations": [
         {
             "unit": "450200",
             "figures": {"persons": 85253, "villages": 95, "county_exit": 1},
+            "also": {"funded": {"villages": 103}},
             "reasons": {
                 "persons": {"reason_code": "overall_balance"},
                 "villages": {"reason_code": "overall_balance"},
@@ -113,7 +119,7 @@ ACTS = (
     ),
     Act(
         commands.Return,
-        "Send a child's submission back, with a reason.",
+        "Send a child's submission back, with a reason; with lines (indicators), only these unlock.",
         _RETURN,
         "自治区退回柳州市二上 / The region returns",
     ),

@@ -3,11 +3,12 @@
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from planflow.domain.commands import CloseRound, OpenCycle, OpenRound
+from planflow.domain.commands import CloseRound, DropCycle, OpenCycle, OpenRound
 from planflow.services import cycles
-from planflow.services.views import CycleView
+from planflow.services.views import CycleItem, CycleView, Page
 from planflow_api.bodies import body
-from planflow_api.dependencies import Calling, Visiting
+from planflow_api.dependencies import Calling, Visiting, whole
+from planflow_api.routes.units import Cursor, Limit
 from planflow_api.schemas import READ, WRITE, refusals
 
 router = APIRouter(prefix="/cycles", tags=["cycles"])
@@ -19,6 +20,8 @@ _CYCLE = {
     "root": "450000",
     "leaf_level": "county",
     "no_task": [{"unit": "450202", "reason": "无脱贫任务"}],
+    "lists": "optional",
+    "practice": False,
 }
 _OPENING = {
     "windows": {"county": {"opens_at": "2199-02-25", "due_at": "2199-03-01"}},
@@ -38,6 +41,25 @@ async def create_cycle(visit: Visiting, call: Calling) -> Response:
     return await visit.answer(
         lambda site, reader: cycles.create_cycle(site, reader, call), status=201
     )
+
+
+@router.get("", response_model=Page[CycleItem], responses=refusals(READ))
+async def list_cycles(visit: Visiting, cursor: Cursor = None, limit: Limit = None) -> Response:
+    """A page of the cycles in the reader's scope."""
+    return await visit.answer(
+        lambda site, reader: cycles.list_cycles(site, reader, cursor, whole("limit", limit))
+    )
+
+
+@router.delete(
+    "/{cycle}",
+    response_model=CycleView,
+    responses=refusals(WRITE),
+    openapi_extra=body(DropCycle, {"reason": "演练结束"}, "演练结束 / The practice is over"),
+)
+async def drop_cycle(visit: Visiting, call: Calling, cycle: str) -> Response:
+    """Drop a practice cycle: nobody finds it any more. A real one is never dropped."""
+    return await visit.answer(lambda site, reader: cycles.drop_cycle(site, reader, call, cycle))
 
 
 @router.get("/{cycle}", response_model=CycleView, responses=refusals(READ))

@@ -11,7 +11,7 @@ from planflow.errors import Refusal
 from planflow.services import plans
 from planflow.services.people import Reader
 from planflow.services.site import Site
-from planflow.services.views import EventView, Page, PlanView
+from planflow.services.views import DiffView, EventView, Page, PlanView
 from planflow_api.bodies import body
 from planflow_api.dependencies import PlanCalling, Visiting, moment, whole
 from planflow_api.routes.acts import ACTS, Act
@@ -26,6 +26,8 @@ AsOf = Annotated[
     Query(description="As it stood at this time, with zone"),
     WithJsonSchema({"type": "string", "format": "date-time"}),
 ]
+Before = Annotated[str | None, Query(alias="from", description="A round, as in `up1`")]
+After = Annotated[str | None, Query(alias="to", description="Another round, as in `down1`")]
 _ETAG: dict[str, Any] = {
     "headers": {"ETag": {"description": "The version to act on", "schema": {"type": "string"}}}
 }
@@ -78,6 +80,16 @@ async def history(
         return plans.history(site, reader, cycle, unit, start, whole("limit", limit))
 
     return await visit.answer(look)
+
+
+@router.get("/{unit}/diff", response_model=DiffView, responses=refusals(READ))
+async def diff(
+    visit: Visiting, cycle: str, unit: str, before: Before = None, after: After = None
+) -> Response:
+    """What differs between two rounds of a plan."""
+    return await visit.answer(
+        lambda site, reader: plans.diff(site, reader, cycle, unit, before, after)
+    )
 
 
 def _endpoint(act: Act) -> Callable[..., Awaitable[Response]]:

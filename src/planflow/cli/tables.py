@@ -36,7 +36,7 @@ def rounds(titles: Titles, plan: Answer, below: Sequence[Answer] = ()) -> Table:
     rows = [*_round_rows(titles, plan), *_gap_rows(titles, plan)]
     last = _headline(titles, plan, below)
     names = titles.among(*(row.figures for row in (*rows, last)))
-    table = _table(f"{plan['name']} {plan['unit']}")
+    table = _table(titles.of_plan(plan))
     table.caption = word(
         "plan_of", cycle=titles.cycle, protocol=titles.protocol, state=titles.state(plan)
     )

@@ -31,12 +31,18 @@ class Titles:
         self.word = desk.word
         self.cycle = str(cycle["id"])
         self.root = str(cycle["root"])
+        self.practice = bool(cycle["practice"])
         self.idle = {one["unit"] for one in cycle["no_task"]}
         self.marks = marks or {}
         self.lang = desk.lang
         self.protocol = str(definition["title"][desk.lang])
         self.rounds = {one["name"]: one for one in definition["rounds"]}
         self.indicators = {one["name"]: one for one in definition["indicators"]}
+
+    def of_plan(self, plan: Answer) -> str:
+        """A plan's heading; of a practice cycle it says so."""
+        mark = f"{self.word('practice')} " if self.practice else ""
+        return f"{mark}{plan['name']} {plan['unit']}"
 
     def round(self, name: str) -> str:
         """A round's title."""

@@ -60,23 +60,38 @@ class Return(Command):
     action: ClassVar[str] = "return"
     reason_code: Name
     text: ReasonText
+    lines: tuple[Name, ...] = Field(default=(), max_length=200)
 
 
 class Allocation(Noun):
-    """What one child is issued."""
+    """What one child is issued: its task and, by basis, further numbers (N3)."""
 
     unit: UnitCode
     figures: Figures
+    also: dict[Name, Figures] = Field(default_factory=dict)
     reasons: Reasons = Field(default_factory=dict)
 
 
+class FurtherTerms(Noun):
+    """Total and reserve of a further number, as `Issue` has them of the task (N5)."""
+
+    total: Figures | None = None
+    reserve: Figures = Field(default_factory=dict)
+
+
 class Issue(Command):
-    """Issue figures to every participating child, in one act (N5)."""
+    """Issue figures to every participating child, in one act (N5).
+
+    `also` has the terms of further numbers by basis; `markup` the reasons for what exceeds the
+    figures issued to the unit itself, by indicator.
+    """
 
     action: ClassVar[str] = "issue"
     allocations: tuple[Allocation, ...] = Field(max_length=10_000)
     total: Figures | None = None
     reserve: Figures = Field(default_factory=dict)
+    also: dict[Name, FurtherTerms] = Field(default_factory=dict)
+    markup: Reasons = Field(default_factory=dict)
     reason: Text = ""
     document_no: DocumentNo = ""
     cites: tuple[DocumentNo, ...] = Field(default=(), max_length=20)
@@ -187,6 +202,8 @@ class OpenCycle(Noun):
     root: UnitCode
     leaf_level: Name
     no_task: tuple[NoTask, ...] = Field(default=(), max_length=100_000)
+    lists: Literal["optional", "required"] = "optional"
+    practice: StrictBool = False
 
 
 class WindowTerms(Noun):
@@ -204,6 +221,12 @@ class OpenRound(Noun):
 
     windows: dict[Name, WindowTerms] = Field(default_factory=dict)
     silence: dict[Name, Name] = Field(default_factory=dict)
+
+
+class DropCycle(Noun):
+    """Drop a practice cycle: nobody sees it any more, its events stay (N13)."""
+
+    reason: Text = ""
 
 
 class CloseRound(Noun):

@@ -14,6 +14,11 @@ def cycle_stream(cycle: str) -> str:
     return f"cycle/{cycle}"
 
 
+def cycle_log(cycle: str, *, practice: bool = False) -> str:
+    """Name the log that a cycle's streams belong to: a practice cycle's is never a real one's (F10)."""
+    return f"practice/{cycle}" if practice else cycle_stream(cycle)
+
+
 def plan_stream(cycle: str, unit_id: str) -> str:
     """Name the stream of one unit's plan in one cycle."""
     return f"plan/{cycle}/{unit_id}"

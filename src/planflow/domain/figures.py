@@ -37,4 +37,5 @@ class ReconcilingItem(Noun):
     indicator: Name
     amount: Figure
     reason_code: Name
-    text: Annotated[str, StringConstraints(min_length=1, max_length=2000)]
+    text: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000)]
+    basis: Name = TASK

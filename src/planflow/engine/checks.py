@@ -30,6 +30,14 @@ def carried(protocol: Protocol, units: Iterable[UnitNode]) -> frozenset[str]:
     )
 
 
+def indicators(protocol: Protocol, names: Iterable[str], where: str) -> Iterator[Finding]:
+    """Names in a list that are no indicator's."""
+    known = ", ".join(protocol.indicators_by_name)
+    for at, name in enumerate(names):
+        if name not in protocol.indicators_by_name:
+            yield Finding("unknown_indicator", {"indicator": name, "known": known}, f"{where}.{at}")
+
+
 def figures(
     protocol: Protocol, unit: UnitNode, given: Mapping[str, int], where: str
 ) -> Iterator[Finding]:
@@ -63,10 +71,12 @@ def amounts(protocol: Protocol, given: Mapping[str, int], where: str) -> Iterato
             )
 
 
-def bases(also: Iterable[str], where: str) -> Iterator[Finding]:
-    """Names of further numbers a target may hold; the task and the funded one are not among them."""
+def bases(
+    also: Iterable[str], where: str, but: tuple[str, ...] = (TASK, FUNDED)
+) -> Iterator[Finding]:
+    """Names of further numbers a target may hold. Which number money follows is said from above."""
     for name in also:
-        if name in (TASK, FUNDED) or not (name.isascii() and name.isidentifier()):
+        if name in but or not (name.isascii() and name.isidentifier()):
             yield Finding("bad_basis", {"basis": name}, f"{where}.{name}")
 
 

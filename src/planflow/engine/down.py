@@ -6,10 +6,12 @@ from typing import Any
 
 from planflow.domain.commands import Acknowledge, Allocation, Issue
 from planflow.domain.events import Draft, Many, spoken
-from planflow.engine import checks, numbers
+from planflow.domain.figures import TASK
+from planflow.engine import checks, numbers, splits
 from planflow.engine.guards import require
 from planflow.engine.hand import Hand
 from planflow.engine.scene import Scene, Seat
+from planflow.engine.state import Portion
 from planflow.errors import Finding, guard_failed, invalid
 from planflow.quota import exact
 
@@ -33,58 +35,115 @@ def issue(scene: Scene, command: Issue, hand: Hand) -> list[Draft]:
     _refuse(invalid, _superseding_faults(scene, command))
     by_code = {child.unit.code: child for child in scene.children}
     _refuse(invalid, _figure_faults(scene, command, by_code))
-    total = _total(scene, command)
-    _refuse(invalid, checks.too_large(total, "total"))
-    _refuse(guard_failed, _decided_faults(scene, total))
-    _refuse(guard_failed, _split_faults(scene, command, total))
+    found = splits.splittings(scene, command)
+    _refuse(invalid, _size_faults(found))
+    _refuse(invalid, splits.unexplained(scene, command, found))
+    _refuse(guard_failed, _decided_faults(scene, found[0].total))
+    _refuse(guard_failed, splits.faults(scene, found))
     changed = [one for one in command.allocations if _changes(scene, by_code[one.unit], one)]
     _refuse(guard_failed, _promise_faults(scene, changed, by_code))
-    return _events(scene, command, total, changed, hand)
+    portions = {one.basis: one.portion(markup=True) for one in found}
+    return _events(scene, command, portions, changed, hand)
 
 
 def _events(
-    scene: Scene, command: Issue, total: Mapping[str, int], changed: list[Allocation], hand: Hand
+    scene: Scene,
+    command: Issue,
+    portions: Mapping[str, Portion],
+    changed: list[Allocation],
+    hand: Hand,
 ) -> list[Draft]:
     own_id = hand.mint()
     child_ids = {one.unit: hand.mint() for one in changed}
     terms = {"document_no": command.document_no, "cites": list(command.cites)}
     terms["dated"] = command.dated.isoformat() if command.dated else ""
     entries = [
-        {"unit": one.unit, "event": child_ids.get(one.unit, ""), "figures": dict(one.figures)}
+        {"unit": one.unit, "event": child_ids.get(one.unit, ""), **_share(one)}
         for one in command.allocations
     ]
-    parts: dict[str, Any] = {
-        "split": {"total": dict(total), "reserve": dict(command.reserve)},
-        "terms": terms,
-        "allocations": Many(entries),
-    }
-    parts |= spoken({"reason": command.reason})
+    further = {basis: _portion(one) for basis, one in portions.items() if basis != TASK}
+    split = {**_portion(portions[TASK]), **({"also": further} if further else {})}
+    parts: dict[str, Any] = {"split": split, "terms": terms, "allocations": Many(entries)}
+    texts = {"reason": command.reason}
+    marked = {name: one for name, one in command.markup.items() if _marked(portions, name)}
+    if marked:
+        codes = checks.coded(scene.negotiation.protocol, marked, "issue")
+        parts["markup_reasons"] = codes
+        texts |= {f"markup.{name}": said for name, said in checks.texts(marked, codes).items()}
+    parts |= spoken(texts)
     drafts = [Draft("distributed", scene.own.unit.code, scene.round, parts, own_id)]
+    told = [one.model_dump() for one in splits.markups(scene, portions)]
     return drafts + [
-        _issued(scene, one, child_ids[one.unit], own_id, terms, command) for one in changed
+        _issued(
+            scene, one, child_ids[one.unit], (own_id,), {"terms": terms, "markups": told}, command
+        )
+        for one in changed
     ]
 
 
 def _issued(
-    scene: Scene, one: Allocation, event: str, cites: str, terms: dict[str, Any], command: Issue
+    scene: Scene,
+    one: Allocation,
+    event: str,
+    cites: tuple[str, ...],
+    told: dict[str, Any],
+    command: Issue,
 ) -> Draft:
     codes = checks.coded(scene.negotiation.protocol, one.reasons, "issue")
     texts = checks.texts(one.reasons, codes)
     if command.reason:
         texts["reason"] = command.reason
-    parts = {"figures": dict(one.figures), "reasons": codes, "terms": terms, **spoken(texts)}
-    return Draft("issued", one.unit, scene.round, parts, event, (cites,))
+    parts = {**_share(one), "reasons": codes, "terms": told["terms"], **spoken(texts)}
+    if told["markups"]:
+        parts["markups"] = told["markups"]
+    return Draft("issued", one.unit, scene.round, parts, event, cites)
+
+
+def _share(one: Allocation) -> dict[str, Any]:
+    """What one child gets; further numbers only where there are any."""
+    also = _further(one)
+    return {"figures": dict(one.figures), **({"also": also} if also else {})}
+
+
+def _further(one: Allocation) -> dict[str, dict[str, int]]:
+    return {basis: dict(figures) for basis, figures in one.also.items() if figures}
+
+
+def _portion(one: Portion) -> dict[str, Any]:
+    return one.model_dump(exclude=set() if one.markup else {"markup"})
+
+
+def _marked(portions: Mapping[str, Portion], indicator: str) -> bool:
+    return any(indicator in one.markup for one in portions.values())
+
+
+def _size_faults(found: list[splits.Splitting]) -> Iterator[Finding]:
+    for one in found:
+        where = "total" if one.basis == TASK else f"also.{one.basis}.total"
+        yield from checks.too_large(one.total, where)
 
 
 def _static_faults(scene: Scene, command: Issue) -> Iterator[Finding]:
     protocol = scene.negotiation.protocol
-    if command.total is not None and not scene.own.unit.is_root:
-        yield Finding("total_not_root", {"unit": scene.own.unit.code}, "total")
-    if command.total is not None:
-        yield from checks.figures(protocol, scene.own.unit, command.total, "total")
-    yield from checks.amounts(protocol, command.reserve, "reserve")
+    yield from _terms_faults(scene, command.total, command.reserve, "")
+    yield from checks.bases(command.also, "also", but=(TASK,))
+    for basis, terms in command.also.items():
+        yield from _terms_faults(scene, terms.total, terms.reserve, f"also.{basis}.")
+    yield from checks.reasons(protocol, command.markup, "issue", "markup")
     for at, one in enumerate(command.allocations):
+        yield from checks.bases(one.also, f"allocations.{at}.also", but=(TASK,))
         yield from checks.reasons(protocol, one.reasons, "issue", f"allocations.{at}.reasons")
+
+
+def _terms_faults(
+    scene: Scene, total: Mapping[str, int] | None, reserve: Mapping[str, int], where: str
+) -> Iterator[Finding]:
+    protocol, unit = scene.negotiation.protocol, scene.own.unit
+    if total is not None and not unit.is_root:
+        yield Finding("total_not_root", {"unit": unit.code}, f"{where}total")
+    if total is not None:
+        yield from checks.figures(protocol, unit, total, f"{where}total")
+    yield from checks.amounts(protocol, reserve, f"{where}reserve")
 
 
 def _naming_faults(scene: Scene, command: Issue) -> Iterator[Finding]:
@@ -111,31 +170,34 @@ def _superseding_faults(scene: Scene, command: Issue) -> Iterator[Finding]:
 
 
 def _figure_faults(scene: Scene, command: Issue, by_code: Mapping[str, Seat]) -> Iterator[Finding]:
-    protocol = scene.negotiation.protocol
-    known = ", ".join(protocol.reason_names("issue"))
-    against = protocol.rounds_by_name[scene.round].reason_against
+    protocol, name = scene.negotiation.protocol, scene.round
     for at, one in enumerate(command.allocations):
-        child, where = by_code[one.unit], f"allocations.{at}"
-        yield from checks.figures(protocol, child.unit, one.figures, f"{where}.figures")
-        yield from checks.missing(
-            protocol, child.unit, scene.round, one.figures, f"{where}.figures"
-        )
-        if against is None:
-            continue
-        asked = numbers.in_force(protocol, child.plan, against)
-        for name, value in one.figures.items():
-            if name in asked and asked[name] != value and not checks.said(one.reasons, name):
-                params = {"indicator": name, "unit": one.unit, "known": known}
-                yield Finding("missing_reason", params, f"{where}.reasons.{name}")
+        unit, where = by_code[one.unit].unit, f"allocations.{at}"
+        yield from checks.figures(protocol, unit, one.figures, f"{where}.figures")
+        yield from checks.missing(protocol, unit, name, one.figures, f"{where}.figures")
+        for basis, figures in one.also.items():
+            yield from checks.figures(protocol, unit, figures, f"{where}.also.{basis}")
+        yield from _reason_faults(scene, by_code[one.unit], one, where)
 
 
-def _total(scene: Scene, command: Issue) -> dict[str, int]:
-    """What is split: at the root the total it names (or the sum), below what the unit was issued."""
-    if not scene.own.unit.is_root:
-        return dict(scene.own.plan.record(scene.round).issued)
-    if command.total is not None:
-        return dict(command.total)
-    return exact.total([*(one.figures for one in command.allocations), command.reserve])
+def _reason_faults(scene: Scene, child: Seat, one: Allocation, where: str) -> Iterator[Finding]:
+    """What differs from the number accepted last needs a reason, where the protocol says so (N5)."""
+    protocol = scene.negotiation.protocol
+    against = protocol.rounds_by_name[scene.round].reason_against
+    if against is None:
+        return
+    known = ", ".join(protocol.reason_names("issue"))
+    asked = numbers.by_basis(protocol, child.plan, against)
+    differing = {
+        name: None
+        for basis, figures in {TASK: one.figures, **one.also}.items()
+        for name, value in figures.items()
+        if asked.get(basis, {}).get(name, value) != value
+    }
+    for name in differing:
+        if not checks.said(one.reasons, name):
+            params = {"indicator": name, "unit": one.unit, "known": known}
+            yield Finding("missing_reason", params, f"{where}.reasons.{name}")
 
 
 def _decided_faults(scene: Scene, total: Mapping[str, int]) -> Iterator[Finding]:
@@ -149,23 +211,10 @@ def _decided_faults(scene: Scene, total: Mapping[str, int]) -> Iterator[Finding]
         yield Finding("total_decided", {"indicator": off.indicator, "round": source, **fields})
 
 
-def _split_faults(scene: Scene, command: Issue, total: Mapping[str, int]) -> Iterator[Finding]:
-    """Issued = children + reserve; markup is what the parts exceed it by, where allowed (N5)."""
-    parts = exact.total([*(one.figures for one in command.allocations), command.reserve])
-    # What no child can have, because it is entered at this level, stays here whole.
-    passed = checks.carried(scene.negotiation.protocol, (one.unit for one in scene.children))
-    expected = {name: value for name, value in total.items() if name in passed}
-    allowed = scene.negotiation.protocol.markup == "allow" and bool(command.reason)
-    for off in exact.differences(expected, parts):
-        if off.difference > 0 and allowed and not command.reserve.get(off.indicator):
-            continue
-        fields = {"expected": off.expected, "got": off.got, "difference": off.difference}
-        yield Finding("split_exact", {"indicator": off.indicator, **fields})
-
-
 def _changes(scene: Scene, child: Seat, one: Allocation) -> bool:
     record = child.plan.record(scene.round)
-    return not record.issued_by or record.issued != one.figures
+    before = (record.issued, record.issued_also)
+    return not record.issued_by or before != (one.figures, _further(one))
 
 
 def _promise_faults(

@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from planflow.domain.events import Event
-from planflow.domain.figures import TASK
 from planflow.engine.machine import Negotiation, enter, stage
 from planflow.engine.state import (
     NEW_PLAN,
@@ -13,10 +12,12 @@ from planflow.engine.state import (
     CycleState,
     Decision,
     Item,
+    Markup,
     PlanState,
     Promise,
     Record,
     RoundTerms,
+    SentBack,
     Split,
     Window,
 )
@@ -59,9 +60,13 @@ def cycle(state: CycleState | None, event: Event, last_round: str) -> CycleState
     if event.kind == "cycle_opened":
         terms = event.parts["terms"]
         named = ("id", "protocol", "digest", "year", "root", "leaf_level", "zone", "lists")
-        return CycleState(**{name: terms[name] for name in named}, position=event.seq)
+        practice = terms.get("practice", False)
+        found = {name: terms[name] for name in named}
+        return CycleState(**found, practice=practice, position=event.seq)
     if state is None:
         raise ValueError("a cycle's stream begins with cycle_opened")
+    if event.kind == "cycle_dropped":
+        return state.but(dropped=True, position=event.seq)
     status = {"round_opened": "open", "round_closed": "closed", "round_reopened": "open"}[
         event.kind
     ]
@@ -128,7 +133,9 @@ def _submitted(state: PlanState, event: Event) -> PlanState:
 
 
 def _returned(state: PlanState, event: Event) -> PlanState:
-    return _with(state, event.round, returned=True)
+    lines, before = event.parts["reason"]["lines"], state.record(event.round)
+    was = SentBack(figures=before.reported, items=before.reconciling)
+    return _with(state, event.round, returned=True, unlocked=tuple(lines), sent_back=was)
 
 
 def _unchanged(state: PlanState, _event: Event) -> PlanState:
@@ -153,6 +160,7 @@ def _accepted(state: PlanState, event: Event) -> PlanState:
         settled=event.parts["figures"],
         settled_reasons=event.parts["reasons"],
         returned=False,
+        unlocked=(),
     )
 
 
@@ -161,16 +169,18 @@ def _issued(state: PlanState, event: Event) -> PlanState:
         state,
         event.round,
         issued=event.parts["figures"],
+        issued_also=event.parts.get("also", {}),
         issued_reasons=event.parts["reasons"],
         issued_by=event.id,
+        markups=tuple(Markup(**one) for one in event.parts.get("markups", ())),
         document_no=event.parts["terms"]["document_no"],
     )
 
 
 def _distributed(state: PlanState, event: Event) -> PlanState:
     split = Split(
-        total=event.parts["split"]["total"],
-        reserve=event.parts["split"]["reserve"],
+        **event.parts["split"],
+        markup_reasons=event.parts.get("markup_reasons", {}),
         document_no=event.parts["terms"]["document_no"],
         of=state.record(event.round).issued_by,
     )
@@ -178,7 +188,7 @@ def _distributed(state: PlanState, event: Event) -> PlanState:
 
 
 def _totalled(state: PlanState, event: Event) -> PlanState:
-    return _with(state, event.round, reported={TASK: event.parts["figures"][TASK]})
+    return _with(state, event.round, reported=event.parts["figures"])
 
 
 def _presented(state: PlanState, event: Event) -> PlanState:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from planflow.domain.commands import SaveDraft
 from planflow.domain.moments import shown
-from planflow.engine import checks, numbers
+from planflow.engine import checks, lines, numbers
 from planflow.engine.limits import bound_findings, ceiling_findings, drafted, sum_findings
 from planflow.engine.machine import stage
 from planflow.engine.scene import Scene
@@ -17,7 +17,7 @@ from planflow.errors import Finding, Refusal, guard_failed, invalid
 from planflow.protocol.models import Purpose
 from planflow.quota import exact
 
-INCOMPLETE = ("missing_figure", "missing_reason")
+INCOMPLETE = ("missing_figure", "missing_number", "missing_reason")
 Guard = Callable[[Scene, str], Iterator[Finding]]  # scene, actor → findings
 
 
@@ -206,6 +206,12 @@ def own_sums(scene: Scene, _actor: str) -> Iterator[Finding]:
         yield from sum_findings(scene, drafted(scene))
 
 
+def lines_unlocked(scene: Scene, _actor: str) -> Iterator[Finding]:
+    """What was returned changes in no line that the return is not about (N7)."""
+    if scene.own.draft is not None:
+        yield from lines.locked_findings(scene)
+
+
 def bounded(scene: Scene, _actor: str) -> Iterator[Finding]:
     """An adjusted figure stays within its bound, at the level the protocol names (N11)."""
     if scene.own.draft is not None:
@@ -271,10 +277,10 @@ def untouched(scene: Scene, _actor: str) -> Iterator[Finding]:
 def resting(scene: Scene, promise_id: str) -> Iterator[Finding]:
     """Holders of a promise or its parts whose figures in the open round are sent or taken in."""
     for seat in (scene.own, *scene.descendants):
-        if not any(promise_id in (one.id, one.part_of) for one in seat.plan.promises):
-            continue
         state = scene.state(seat)
-        if state.startswith(f"{scene.round}.") and stage(state) in ("submitted", "accepted"):
+        sent = state.startswith(f"{scene.round}.") and stage(state) in ("submitted", "accepted")
+        held = [one for one in seat.plan.promises if promise_id in (one.id, one.part_of)]
+        if held and (sent or lines.locks(seat, scene.round, held[0].indicator)):
             yield Finding(
                 "untouched", {"unit": seat.unit.code, "name": seat.unit.name, "state": state}
             )
@@ -298,7 +304,7 @@ def whole(promise: Promise) -> bool:
 
 
 _WRITING = (not_root, round_open, window_open, answered_issue, parent_open)
-_FIGURES = (own_sums, bounded, within_ceiling)
+_FIGURES = (own_sums, lines_unlocked, bounded, within_ceiling)
 ACTIONS: dict[str, Action] = {
     action.name: action
     for action in (

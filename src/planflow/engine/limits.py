@@ -1,10 +1,12 @@
 """What figures must keep to: sums of children, bounds of an adjust, ceilings issued (N3, N4, N11)."""
 
 from collections.abc import Iterator, Mapping
-from typing import cast
+from typing import Any, cast
 
-from planflow.engine import numbers
+from planflow.domain.figures import TASK
+from planflow.engine import checks, numbers
 from planflow.engine.scene import Scene, Seat
+from planflow.engine.state import Item
 from planflow.errors import Finding
 from planflow.quota import exact
 
@@ -17,12 +19,69 @@ def drafted(scene: Scene) -> dict[str, int]:
     return {**numbers.base(scene.own.plan, one), **given} if one.kind == "adjust" else given
 
 
+def items_of(scene: Scene) -> dict[str, dict[str, int]]:
+    """The working copy's reconciling items, added up by basis and indicator."""
+    given = cast("list[dict[str, Any]]", (scene.own.draft or {}).get("reconciling", []))
+    named = ("indicator", "amount", "reason_code", "basis")
+    return numbers.items_by_basis(
+        Item(**{name: one[name] for name in named if name in one}) for one in given
+    )
+
+
 def sum_findings(scene: Scene, figures: Mapping[str, int]) -> Iterator[Finding]:
-    """Differences between a unit's figures and its children's sum with its reconciling items."""
-    items = cast("list[dict[str, object]]", (scene.own.draft or {}).get("reconciling", []))
-    signed = [{str(item["indicator"]): cast("int", item["amount"])} for item in items]
-    for off in numbers.off_sums(scene, scene.round, signed, figures):
+    """Differences between a unit's figures and its children's sum with its reconciling items.
+
+    A sum that is 0 has to be said as well: a missing figure is never zero (N3).
+    """
+    missing = list(_unsaid(scene, figures))
+    if missing:
+        yield from missing
+        return
+    items = items_of(scene)
+    for off in numbers.off_sums(scene, scene.round, [items.get(TASK, {})], figures):
         yield Finding("sums_exact", _fields(off))
+    also = cast("Mapping[str, Mapping[str, int]]", (scene.own.draft or {}).get("also", {}))
+    for basis, sums in _further(scene).items():
+        given = {name: value for name, value in also.get(basis, {}).items() if name in sums}
+        for off in exact.differences(sums, given):
+            yield Finding("sums_exact_also", {**_fields(off), "basis": basis})
+
+
+def _further(scene: Scene) -> dict[str, dict[str, int]]:
+    """Sums of further numbers with the unit's own items, as far as some child reports them."""
+    items = items_of(scene)
+    return {
+        basis: exact.total([sums, _among(items.get(basis, {}), sums)])
+        for basis, sums in numbers.further_sums(scene, scene.round).items()
+    }
+
+
+def _among(amounts: Mapping[str, int], names: Mapping[str, int]) -> dict[str, int]:
+    return {name: amount for name, amount in amounts.items() if name in names}
+
+
+def _unsaid(scene: Scene, figures: Mapping[str, int]) -> Iterator[Finding]:
+    """Figures that are left out though the children's add up to 0, or are further numbers."""
+    protocol, code = scene.negotiation.protocol, scene.own.unit.code
+    up = protocol.rounds_by_name[scene.round].kind == "up"  # an adjust starts from a base
+    told = exact.total(
+        {
+            name: value
+            for name, value in numbers.in_force(protocol, child.plan, scene.round).items()
+            if checks.applies(protocol, protocol.indicators_by_name[name], child.unit)
+        }
+        for child in (scene.children if up else ())
+    )
+    sums = exact.total([told, items_of(scene).get(TASK, {})])
+    for name, value in sums.items():
+        if value == 0 and name not in figures:
+            yield Finding("missing_figure", {"indicator": name, "unit": code}, f"figures.{name}")
+    also = cast("Mapping[str, Mapping[str, int]]", (scene.own.draft or {}).get("also", {}))
+    for basis, amounts in numbers.further_sums(scene, scene.round).items():
+        for name in amounts:
+            if name not in also.get(basis, {}):
+                params = {"basis": basis, "indicator": name, "unit": code}
+                yield Finding("missing_number", params, f"also.{basis}.{name}")
 
 
 def bound_findings(scene: Scene, seat: Seat, figures: Mapping[str, int]) -> Iterator[Finding]:

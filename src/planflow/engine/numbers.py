@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from planflow.domain.figures import FUNDED, TASK
 from planflow.engine import checks
 from planflow.engine.scene import Scene, Seat
-from planflow.engine.state import CycleState, Decision, PlanState, Promise, Record
+from planflow.engine.state import CycleState, Decision, Item, PlanState, Promise, Record
 from planflow.protocol.models import Protocol, Round
 from planflow.quota import exact
 from planflow.quota.exact import Amounts, Difference
@@ -51,6 +51,33 @@ def in_force(protocol: Protocol, plan: PlanState, round_name: str) -> dict[str, 
     return {**base(plan, one), **offered} if one.kind == "adjust" else offered
 
 
+def further(protocol: Protocol, plan: PlanState, round_name: str) -> dict[str, dict[str, int]]:
+    """The unit's further numbers in one round, by basis: reported, or issued (N3)."""
+    record = plan.record(round_name)
+    if protocol.rounds_by_name[round_name].kind == "down":
+        if record.split and not record.issued_by:
+            return {basis: dict(one.total) for basis, one in record.split.also.items()}
+        return record.issued_also
+    if round_name in plan.lapses:
+        return {}
+    return {basis: found for basis, found in record.reported.items() if basis != TASK}
+
+
+def by_basis(protocol: Protocol, plan: PlanState, round_name: str) -> dict[str, dict[str, int]]:
+    """All numbers in force in one round: the task and the further ones."""
+    found = in_force(protocol, plan, round_name)
+    return {TASK: found, **further(protocol, plan, round_name)}
+
+
+def items_by_basis(items: Iterable[Item]) -> dict[str, dict[str, int]]:
+    """Signed amounts of reconciling items, added up (N4)."""
+    found: dict[str, dict[str, int]] = {}
+    for one in items:
+        sums = found.setdefault(one.basis, {})
+        sums[one.indicator] = sums.get(one.indicator, 0) + one.amount
+    return found
+
+
 def presentable(protocol: Protocol, plan: PlanState, round_name: str) -> dict[str, int]:
     """What the root brings before a decision: its numbers in the last round before it that has any."""
     found: dict[str, int] = {}
@@ -83,9 +110,14 @@ def _task(record: Record) -> dict[str, int]:
 
 
 def reserve_held(plan: PlanState, adjust: Round) -> dict[str, int]:
-    """What the unit still holds back of what it was issued, fulfilled commitments included."""
+    """What the unit still holds back of what it was issued, fulfilled commitments included.
+
+    Its own markup counts against it: what it added on top is the children's and was never its own.
+    """
     split = plan.record(adjust.base or "").split
-    held = [split.reserve] if split else []
+    held: list[Amounts] = []
+    if split:
+        held = [split.reserve, {name: -added for name, added in split.markup.items()}]
     held += [
         {promise.indicator: promise.reserve}
         for promise in plan.promises
@@ -98,6 +130,14 @@ def sum_of_children(scene: Scene, round_name: str) -> dict[str, int]:
     """What the children's numbers in force add up to, reserve still held included (N4, N11)."""
     protocol = scene.negotiation.protocol
     return expected_of(protocol, scene.own.plan, scene.children, round_name)
+
+
+def further_sums(scene: Scene, round_name: str) -> dict[str, dict[str, int]]:
+    """What the children's further numbers add up to, by basis; none that no child has (N3, N4)."""
+    protocol = scene.negotiation.protocol
+    found = [further(protocol, child.plan, round_name) for child in scene.children]
+    bases = dict.fromkeys(basis for one in found for basis in one)
+    return {basis: exact.total(one.get(basis, {}) for one in found) for basis in bases}
 
 
 def off_sums(
@@ -178,13 +218,8 @@ def numbers(plan: PlanState) -> Iterator[Number]:
     """Every offer that stands, round by round, in the order in which the sides speak."""
     for name, record in plan.rounds.items():
         yield from _up_numbers(name, record)
-        for indicator, value in record.issued.items():
-            reason = record.issued_reasons.get(indicator, "")
-            yield Number(name, "issued", TASK, indicator, value, reason, record.document_no)
+        yield from _down_numbers(name, record, _promised(plan, name))
         yield from _decision_numbers(name, record.decision)
-        if record.split and not record.issued_by:
-            for indicator, value in record.split.total.items():
-                yield Number(name, "issued", TASK, indicator, value, "", record.split.document_no)
     for name, lapse in plan.lapses.items():
         for indicator, value in lapse.figures.items():
             yield Number(name, "silence", TASK, indicator, value)
@@ -199,6 +234,27 @@ def numbers(plan: PlanState) -> Iterator[Number]:
                 "",
                 promise.document_no,
             )
+
+
+def _promised(plan: PlanState, name: str) -> set[str]:
+    """Indicators of a round whose funded number a promise has replaced."""
+    funded = (one for one in plan.promises if one.funded and one.status != "waived")
+    return {one.indicator for one in funded if one.amends == name}
+
+
+def _down_numbers(name: str, record: Record, promised: set[str]) -> Iterator[Number]:
+    """What a unit was issued or, at the root, began."""
+    offers = {TASK: record.issued, **record.issued_also}
+    reasons, document = record.issued_reasons, record.document_no
+    if record.split and not record.issued_by:
+        further_ones = {basis: one.total for basis, one in record.split.also.items()}
+        offers = {TASK: record.split.total, **further_ones}
+        reasons, document = {}, record.split.document_no
+    for basis, figures in offers.items():
+        for indicator, value in figures.items():
+            if basis != FUNDED or indicator not in promised:
+                reason = reasons.get(indicator, "")
+                yield Number(name, "issued", basis, indicator, value, reason, document)
 
 
 def _up_numbers(name: str, record: Record) -> Iterator[Number]:
@@ -221,13 +277,12 @@ def _decision_numbers(name: str, decision: Decision | None) -> Iterator[Number]:
         yield Number(name, "decided", TASK, indicator, value, "", decision.document_no)
 
 
-def sides(protocol: Protocol, plan: PlanState) -> tuple[dict[str, int], dict[str, int]]:
-    """The last number of each side per indicator: what was asked, what was issued (N15)."""
-    asked: dict[str, int] = {}
-    issued: dict[str, int] = {}
+def sides(protocol: Protocol, plan: PlanState) -> dict[str, tuple[dict[str, int], dict[str, int]]]:
+    """Per basis, the last number of each side per indicator: what was asked, what was issued (N15)."""
+    found: dict[str, tuple[dict[str, int], dict[str, int]]] = {TASK: ({}, {})}
     for one in protocol.rounds:
-        if one.kind == "up":
-            asked.update(in_force(protocol, plan, one.name))
-        elif one.kind == "down":
-            issued.update(in_force(protocol, plan, one.name))
-    return asked, issued
+        if one.kind in ("up", "down"):
+            for basis, figures in by_basis(protocol, plan, one.name).items():
+                asked, issued = found.setdefault(basis, ({}, {}))
+                (asked if one.kind == "up" else issued).update(figures)
+    return found

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from planflow.domain.commands import CloseRound, OpenCycle
+from planflow.domain.commands import CloseRound, DropCycle, OpenCycle
 from planflow.domain.events import Draft, Many, spoken
 from planflow.domain.figures import TASK
 from planflow.engine import checks, numbers
@@ -78,7 +78,8 @@ def open_cycle(negotiation: Negotiation, command: OpenCycle, tree: Tree, hand: H
         "root": command.root,
         "leaf_level": command.leaf_level,
         "zone": "Asia/Shanghai",
-        "lists": "optional",
+        "lists": command.lists,
+        "practice": command.practice,
         "units": len(tree.rows),
         "site_position": tree.site_position,
         "site_chain": tree.site_chain,
@@ -140,11 +141,21 @@ def close_round(
     if not summed:
         return [closing]
     sums = numbers.sum_of_children(root, name)
+    further = numbers.further_sums(root, name)
     over = [*checks.too_large(sums, "total"), *_beyond_bound(root, name, sums)]
+    for basis, amounts in further.items():
+        over += checks.too_large(amounts, f"also.{basis}")
     if over:
         raise guard_failed(*over)
-    total = {"figures": {TASK: sums}}
+    total = {"figures": {TASK: sums, **further}}
     return [closing, Draft("totalled", root.own.unit.code, name, total, total_id, (closing_id,))]
+
+
+def drop_cycle(cycle: CycleState, command: DropCycle, hand: Hand) -> list[Draft]:
+    """Drop a practice cycle; a real one stays for ever (N13)."""
+    if not cycle.practice:
+        raise guard_failed(Finding("practice_only", {"cycle": cycle.id}))
+    return [Draft("cycle_dropped", "", "", spoken({"reason": command.reason}), hand.mint())]
 
 
 def _known(negotiation: Negotiation, name: str) -> None:
@@ -189,8 +200,8 @@ def _mismatches(survey: Survey, name: str) -> Iterator[Finding]:
         if scene.own.unit.is_root:
             continue
         own = numbers.in_force(scene.negotiation.protocol, scene.own.plan, name)
-        items = [{i.indicator: i.amount} for i in scene.own.plan.record(name).reconciling]
-        for off in numbers.off_sums(scene, name, items, own):
+        items = numbers.items_by_basis(scene.own.plan.record(name).reconciling)
+        for off in numbers.off_sums(scene, name, [items.get(TASK, {})], own):
             fields = {"expected": off.expected, "got": off.got, "difference": off.difference}
             params = {"unit": scene.own.unit.code, "indicator": off.indicator, **fields}
             yield Finding("sums_exact", params)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from pydantic import Field
 
-from planflow.domain.figures import Noun
+from planflow.domain.figures import TASK, Noun
 
 
 class Item(Noun):
@@ -14,15 +14,39 @@ class Item(Noun):
     indicator: str
     amount: int
     reason_code: str
+    basis: str = TASK
 
 
-class Split(Noun):
-    """What a unit issued on: total, reserve held, and the issue to itself that it splits."""
+class Portion(Noun):
+    """What was split of one basis: total, reserve held, and what was added on top of both (N5)."""
 
     total: dict[str, int]
     reserve: dict[str, int]
+    markup: dict[str, int] = Field(default_factory=dict)
+
+
+class Markup(Noun):
+    """What a unit's level added on top of what it was issued, as told to those below (N5)."""
+
+    unit: str
+    level: str
+    basis: str
+    indicator: str
+    issued: int
+    added: int
+
+
+class Split(Portion):
+    """What a unit issued on, and the issue to itself that it splits; `also` by basis (N3)."""
+
+    also: dict[str, Portion] = Field(default_factory=dict)
+    markup_reasons: dict[str, str] = Field(default_factory=dict)
     document_no: str = ""
     of: str = ""
+
+    def portions(self) -> dict[str, Portion]:
+        """All that was split, by basis."""
+        return {TASK: self, **self.also}
 
 
 class Decision(Noun):
@@ -41,6 +65,13 @@ class Decision(Noun):
         return dict(self.figures if self.outcome else self.presented)
 
 
+class SentBack(Noun):
+    """What a unit had reported when it was returned: figures by basis, and its items (N7)."""
+
+    figures: dict[str, dict[str, int]]
+    items: tuple[Item, ...] = ()
+
+
 class Record(Noun):
     """A unit's numbers in one round. Free texts are not here: they can be erased from the event."""
 
@@ -50,11 +81,15 @@ class Record(Noun):
     settled: dict[str, int] = Field(default_factory=dict)
     settled_reasons: dict[str, str] = Field(default_factory=dict)
     issued: dict[str, int] = Field(default_factory=dict)
+    issued_also: dict[str, dict[str, int]] = Field(default_factory=dict)  # as `reported`
     issued_reasons: dict[str, str] = Field(default_factory=dict)
     issued_by: str = ""  # the event
+    markups: tuple[Markup, ...] = ()  # of the levels above, in what was issued
     document_no: str = ""
     split: Split | None = None
     returned: bool = False  # sent back by the parent and not accepted since
+    unlocked: tuple[str, ...] = ()  # lines that a return is about; none named: all
+    sent_back: SentBack | None = None  # the report that was returned last
     decision: Decision | None = None
     hands: tuple[str, ...] = ()  # who typed or submitted what stands here (N14)
     stage: str = ""  # the last one reached in this round
@@ -170,6 +205,8 @@ class CycleState(Noun):
     leaf_level: str
     zone: str = "Asia/Shanghai"
     lists: str = "optional"
+    practice: bool = False
+    dropped: bool = False
     position: int = 0
     rounds: dict[str, str] = Field(default_factory=dict)
     settled: bool = False

@@ -1,17 +1,18 @@
 """Up and adjust rounds: draft, submit, withdraw, accept, return (N4, N6, N7, N11)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from planflow.domain.commands import Accept, Return, SaveDraft, Submit, Withdraw
 from planflow.domain.events import Draft, spoken
 from planflow.domain.figures import TASK, ReconcilingItem
-from planflow.engine import checks, guards, numbers
+from planflow.engine import checks, guards, lines, numbers
 from planflow.engine.guards import require
 from planflow.engine.hand import Hand
 from planflow.engine.limits import bound_findings, ceiling_findings, drafted
 from planflow.engine.scene import Scene
 from planflow.errors import Finding, guard_failed, invalid
+from planflow.quota import exact
 
 
 def save_draft(scene: Scene, command: SaveDraft, hand: Hand) -> dict[str, Any]:
@@ -40,6 +41,12 @@ def submit(scene: Scene, command: Submit, hand: Hand) -> list[Draft]:
             {hand.actor, *scene.own.typists, *scene.own.plan.record(scene.round).hands}
         ),
     }
+    record = scene.own.plan.record(scene.round)
+    if record.returned and record.sent_back:  # a resubmission shows what changed (N7)
+        changed = lines.changes(record.sent_back.figures, parts["figures"])
+        parts["changed"] = changed.pop(TASK, {})
+        if changed:
+            parts["changed_also"] = changed
     texts |= {f"reconciling.{at}": one.text for at, one in enumerate(draft.reconciling) if one.text}
     return [_event(scene, hand, "submitted", parts, {"note": command.note, **texts})]
 
@@ -72,6 +79,7 @@ def accept(scene: Scene, command: Accept, hand: Hand) -> list[Draft]:
         raise invalid(*findings)
     taken = {**reported, **settled}
     over = [
+        *_sums_below(scene, settled, reported),
         *bound_findings(scene, scene.own, taken),
         *ceiling_findings(scene, scene.own, taken),
     ]
@@ -83,14 +91,44 @@ def accept(scene: Scene, command: Accept, hand: Hand) -> list[Draft]:
 
 
 def return_(scene: Scene, command: Return, hand: Hand) -> list[Draft]:
-    """Send a child's submission back with a reason; nothing is deleted (N7)."""
+    """Send a child's submission back with a reason, and the lines it is about (N7).
+
+    Without lines it is about all that the parent itself may change. Nothing is deleted.
+    """
     protocol = scene.negotiation.protocol
     findings = list(checks.reason_code(protocol, command.reason_code, "return", "reason_code"))
+    findings += checks.indicators(protocol, command.lines, "lines")
     if findings:
         raise invalid(*findings)
     require(scene, command.action, hand.actor)
-    parts = {"reason": {"reason_code": command.reason_code, "lines": []}}
+    above = lines.of_parent(scene)
+    locked = [one for one in command.lines if above is not None and one not in above]
+    if locked and scene.parent:
+        unit, known = scene.parent.unit.code, ", ".join(sorted(above or ()))
+        raise guard_failed(
+            *(
+                Finding("line_locked_above", {"indicator": one, "unit": unit, "known": known})
+                for one in locked
+            )
+        )
+    named = [one for one in protocol.indicators_by_name if one in (command.lines or above or ())]
+    parts = {"reason": {"reason_code": command.reason_code, "lines": named}}
     return [_event(scene, hand, "returned", parts, {"text": command.text})]
+
+
+def _sums_below(
+    scene: Scene, settled: Mapping[str, int], reported: Mapping[str, int]
+) -> Iterator[Finding]:
+    """In an adjust a sum of units below cannot be settled here: it is the task as it stands (N11)."""
+    protocol = scene.negotiation.protocol
+    if protocol.rounds_by_name[scene.round].kind != "adjust":
+        return
+    summed = checks.carried(protocol, (child.unit for child in scene.children))
+    before = {name: value for name, value in reported.items() if name in settled}
+    for off in exact.differences(before, settled):
+        if scene.children and off.indicator in summed:
+            fields = {"expected": off.expected, "got": off.got, "difference": off.difference}
+            yield Finding("sum_stands", {"indicator": off.indicator, **fields})
 
 
 def _draft_faults(scene: Scene, command: SaveDraft) -> Iterator[Finding]:
@@ -104,13 +142,23 @@ def _draft_faults(scene: Scene, command: SaveDraft) -> Iterator[Finding]:
     for at, item in enumerate(command.reconciling):
         yield from _item_faults(scene, item, f"reconciling.{at}")
         known = item.indicator in protocol.indicators_by_name
+        params = {"indicator": item.indicator, "unit": unit.code}
         if known and not (scene.children and item.indicator in summed):
-            params = {"indicator": item.indicator, "unit": unit.code}
             yield Finding("no_sum_to_reconcile", params, f"reconciling.{at}")
+        elif known and _listed(scene, item.indicator):
+            yield Finding("list_to_reconcile", params, f"reconciling.{at}")
+
+
+def _listed(scene: Scene, indicator: str) -> bool:
+    """Whether a list stands behind every figure of an indicator: it is then the list that changes."""
+    one = scene.negotiation.protocol.indicators_by_name[indicator]
+    return scene.cycle.lists == "required" and one.roster is not None
 
 
 def _item_faults(scene: Scene, item: ReconcilingItem, where: str) -> Iterator[Finding]:
     protocol = scene.negotiation.protocol
+    if item.basis != TASK:
+        yield from checks.bases((item.basis,), where)
     if item.indicator not in protocol.indicators_by_name:
         known = ", ".join(protocol.indicators_by_name)
         yield Finding("unknown_indicator", {"indicator": item.indicator, "known": known}, where)
@@ -118,7 +166,7 @@ def _item_faults(scene: Scene, item: ReconcilingItem, where: str) -> Iterator[Fi
 
 
 def _item(item: ReconcilingItem) -> dict[str, Any]:
-    return {"indicator": item.indicator, "amount": item.amount, "reason_code": item.reason_code}
+    return item.model_dump(exclude={"text"})
 
 
 def _event(

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from planflow.access.table import READERS
-from planflow.domain.commands import CloseRound, NoTask, OpenCycle, OpenRound
+from planflow.domain.commands import CloseRound, DropCycle, NoTask, OpenCycle, OpenRound
 from planflow.domain.parsing import parse
 from planflow.domain.units import SEPARATOR
 from planflow.engine import rounds, silence, windows
@@ -21,9 +21,9 @@ from planflow.ledger.chain import START
 from planflow.services import calls, people
 from planflow.services.calls import Call
 from planflow.services.people import Reader
-from planflow.services.showing_cycles import cycle_view
+from planflow.services.showing_cycles import cycle_item, cycle_view
 from planflow.services.site import Site
-from planflow.services.views import CycleView
+from planflow.services.views import CycleItem, CycleView, Page
 from planflow.store import people as accounts
 from planflow.store import reading, sites, surveys, trees
 from planflow.store.appending import Head, Recorded, append_cycle, append_plans
@@ -53,7 +53,8 @@ def create_cycle(site: Site, reader: Reader, call: Call) -> CycleView:
         grant = _root_grant(tx, reader, command)
         text = _text(site, command)
         negotiation = compile_protocol(text)
-        if reading.cycle_head(site.database, tx, command.id) is not None:
+        # One that was dropped keeps its name: its events are there.
+        if reading.cycle_head(site.database, tx, command.id, dropped=True) is not None:
             raise Refusal("already_exists", {"kind": "cycle", "name": command.id})
         rows = _tree(tx, negotiation, command)
         hand = people.hand(site, reader, grant)
@@ -74,6 +75,38 @@ def get_cycle(site: Site, reader: Reader, cycle: str) -> CycleView:
     return site.database.read(
         lambda tx: cycle_view(tx, _head(site, tx, reader, cycle, "none"), reader)
     )
+
+
+def list_cycles(
+    site: Site, reader: Reader, cursor: str | None, limit: int | None = None
+) -> Page[CycleItem]:
+    """A page of the cycles in whose trees the reader has a reading role, by id."""
+    size = min(limit or site.settings.page_limit, site.settings.page_limit)
+    ids = [one.unit_id for one in reader.grants if one.unit_id and one.role in READERS]
+
+    def work(tx: Tx) -> Page[CycleItem]:
+        found = trees.cycles_with(tx, ids, cursor or "", size + 1) if ids else []
+        items = [cycle_item(one) for one in found[:size]]
+        return Page(items=items, next=items[-1].id if len(found) > size else None)
+
+    return site.database.read(work)
+
+
+def drop_cycle(site: Site, reader: Reader, call: Call, cycle: str) -> CycleView:
+    """Drop a practice cycle: from then on nobody finds it; its events stay. The root's admin."""
+
+    def act(tx: Tx, head: CycleHead, hand: Hand) -> tuple[CycleState, Recorded]:
+        draft = rounds.drop_cycle(head.state, parse(DropCycle, call.body), hand)[0]
+        return _append(site, tx, head, draft, hand, site.clock())
+
+    def work(tx: Tx) -> CycleView:
+        head = _head(site, tx, reader, cycle, "update", dropped=True)
+        # Only the very call that dropped it may be answered again.
+        if head.state.dropped and calls.replayed(tx, reader, call) is None:
+            raise Refusal("not_found", {"kind": "cycle", "name": cycle})
+        return _as_root(site, tx, reader, call, head, act, "drop")
+
+    return site.database.write(work)
 
 
 def open_round(site: Site, reader: Reader, call: Call, cycle: str, name: str) -> CycleView:
@@ -125,26 +158,37 @@ def _on_round(
         head = _head(site, tx, reader, cycle, "update")
         if name not in head.negotiation.protocol.rounds_by_name:
             raise Refusal("not_found", {"kind": "round", "name": name})
-        root = head.state.root
-        standing = [
-            s
-            for s in people.standings(site, tx, reader, cycle)
-            if s.path == root and s.role == "admin"
-        ]
-        if not standing:
-            raise Refusal("forbidden", {"action": call.path.rsplit("/", 1)[-1]})
-        used = calls.replayed(tx, reader, call)
-        if used is not None:
-            then = replace(head, state=surveys.cycle_at(tx, cycle, used.position))
-            return cycle_view(tx, then, reader, used.event_id, used.chain)
-        hand = people.hand(site, reader, standing[0].grant)
-        with in_terms(head.negotiation.terms):
-            state, done = act(tx, head, hand)
-        calls.remember(tx, site, reader, call, _used(call, done))
-        after = CycleHead(state, head.negotiation, done.chain, None)
-        return cycle_view(tx, after, reader, done.event.id, done.chain.hex())
+        return _as_root(site, tx, reader, call, head, act, call.path.rsplit("/", 1)[-1])
 
     return site.database.write(work)
+
+
+def _as_root(
+    site: Site,
+    tx: Tx,
+    reader: Reader,
+    call: Call,
+    head: CycleHead,
+    act: Callable[[Tx, CycleHead, Hand], tuple[CycleState, Recorded]],
+    action: str,
+) -> CycleView:
+    """An act of the root's admin on a cycle that is locked for it."""
+    cycle, root = head.state.id, head.state.root
+    standing = [
+        s for s in people.standings(site, tx, reader, cycle) if s.path == root and s.role == "admin"
+    ]
+    if not standing:
+        raise Refusal("forbidden", {"action": action})
+    used = calls.replayed(tx, reader, call)
+    if used is not None:
+        then = replace(head, state=surveys.cycle_at(tx, cycle, used.position))
+        return cycle_view(tx, then, reader, used.event_id, used.chain)
+    hand = people.hand(site, reader, standing[0].grant)
+    with in_terms(head.negotiation.terms):
+        state, done = act(tx, head, hand)
+    calls.remember(tx, site, reader, call, _used(call, done))
+    after = CycleHead(state, head.negotiation, done.chain, None)
+    return cycle_view(tx, after, reader, done.event.id, done.chain.hex())
 
 
 def _append(
@@ -155,9 +199,11 @@ def _append(
     return append_cycle(tx, head.negotiation, head.state, end, draft, pen, head.state.id)
 
 
-def _head(site: Site, tx: Tx, reader: Reader, cycle: str, lock: reading.Lock) -> CycleHead:
+def _head(
+    site: Site, tx: Tx, reader: Reader, cycle: str, lock: reading.Lock, *, dropped: bool = False
+) -> CycleHead:
     """A cycle in the reader's sight; one they have no reading role in is not found."""
-    head = reading.cycle_head(site.database, tx, cycle, lock)
+    head = reading.cycle_head(site.database, tx, cycle, lock, dropped=dropped)
     if head is None or not any(
         s.role in READERS for s in people.standings(site, tx, reader, cycle)
     ):

@@ -22,9 +22,9 @@ from planflow.services import calls, comparing, people
 from planflow.services.calls import Call
 from planflow.services.comparing import Shown
 from planflow.services.people import Reader
-from planflow.services.showing import plan_view
+from planflow.services.showing import diff_view, plan_view
 from planflow.services.site import Site
-from planflow.services.views import EventView, Page, PlanView
+from planflow.services.views import DiffView, EventView, Page, PlanView
 from planflow.store import appending, reading, surveys, trees
 from planflow.store.appending import Recorded
 from planflow.store.reading import CycleHead, Stage
@@ -186,6 +186,28 @@ def history(
                 )
             )
         return Page(items=items, next=str(items[-1].seq) if len(found) > size else None)
+
+    return site.database.read(work)
+
+
+def diff(
+    site: Site, reader: Reader, cycle: str, unit: str, before: str | None, after: str | None
+) -> DiffView:
+    """Two rounds of a plan: figures and reasons that differ, and the promises between them."""
+
+    def work(tx: Tx) -> DiffView:
+        sight = _sight(site, tx, reader, cycle, unit, "none")
+        protocol = sight.head.negotiation.protocol
+        for field, name in (("from", before), ("to", after)):
+            if name is None:
+                raise invalid(Finding("missing", {"field": field}, field))
+            if name not in protocol.rounds_by_name:
+                known = ", ".join(protocol.rounds_by_name)
+                raise invalid(Finding("unknown_round", {"round": name[:64], "known": known}, field))
+        stage = reading.stage(
+            site.database, tx, sight.head, sight.unit, sight.parent, clock=site.clock
+        )
+        return diff_view(stage.scene, before or "", after or "")
 
     return site.database.read(work)
 

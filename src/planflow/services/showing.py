@@ -1,34 +1,35 @@
 """A scene as its reader may see it: numbers, headline, gaps, and what may be done next (N3, N8, N15)."""
 
 from collections.abc import Sequence
-from decimal import ROUND_HALF_EVEN, Decimal
 from functools import cache
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from planflow.access import table
 from planflow.access.table import ACTS, Standing
+from planflow.domain.figures import TASK
 from planflow.engine import guards, numbers, windows
 from planflow.engine.scene import Scene, Seat
-from planflow.engine.state import Window
+from planflow.engine.state import Promise, Window
 from planflow.errors import NO_TERMS, Finding, Terms
 from planflow.messages import sentence
 from planflow.protocol.silence import STAY_OPEN
+from planflow.services import apart
 from planflow.services.beside_views import GapView
 from planflow.services.people import Reader
 from planflow.services.views import (
     ActionView,
     CommitmentView,
     DecisionView,
+    DiffView,
     GuardView,
     HeadlineView,
     NumberView,
     PlanView,
     PlanWindowView,
+    PortionView,
+    ReasonsApartView,
     SplitView,
 )
-
-_TENTH = Decimal("0.1")
 
 
 def plan_view(
@@ -45,15 +46,17 @@ def plan_view(
     """
     own, protocol = scene.own, scene.negotiation.protocol
     state = scene.state(own)
+    gaps, changed = _gaps(scene), apart.changed(own)
     return PlanView(
         cycle=scene.cycle.id,
+        practice=scene.cycle.practice,
         unit=own.unit.code,
         name=own.unit.name,
         level=own.unit.level,
         state=state,
         round=scene.round or None,
         version=version,
-        figures=_figures(scene),
+        figures=figures_of(scene),
         numbers=[_number(one) for one in numbers.numbers(own.plan)],
         draft=own.draft if table.sees_draft(standings, own.unit.path) else None,
         headline={
@@ -66,8 +69,12 @@ def plan_view(
             for name, one in numbers.headline(protocol, scene.cycle, own.plan).items()
         },
         issued_here=partial,
-        gaps=_gaps(scene),
-        commitments=[_commitment(promise) for promise in own.plan.promises],
+        gaps=gaps.pop(TASK),
+        also_gaps=gaps,
+        markups=apart.markups(own),
+        changed=changed.pop(TASK, {}),
+        changed_also=changed,
+        commitments=[commitment(promise) for promise in own.plan.promises],
         splits=_splits(own),
         decisions=_decisions(own),
         window=_window(scene),
@@ -76,7 +83,46 @@ def plan_view(
     )
 
 
-def _figures(scene: Scene) -> dict[str, dict[str, int]]:
+def diff_view(scene: Scene, before: str, after: str) -> DiffView:
+    """Two rounds of a plan side by side, as far as they differ."""
+    protocol, plan = scene.negotiation.protocol, scene.own.plan
+    figures = figures_of(scene)
+    further = [numbers.further(protocol, plan, name) for name in (before, after)]
+    also = {
+        basis: apart.apart(*(one.get(basis, {}) for one in further))
+        for basis in dict.fromkeys([*further[0], *further[1]])
+    }
+    # The last number of a round is the one in force: settled after reported.
+    codes = {
+        (one.round, one.indicator): one.reason_code or None
+        for one in numbers.numbers(plan)
+        if one.basis == TASK
+    }
+    pairs = {
+        name: (codes.get((before, name)), codes.get((after, name)))
+        for name in protocol.indicators_by_name
+    }
+    return DiffView(
+        cycle=scene.cycle.id,
+        unit=scene.own.unit.code,
+        **{"from": before},
+        to=after,
+        figures=apart.apart(figures.get(before, {}), figures.get(after, {})),
+        also={basis: one for basis, one in also.items() if one},
+        reasons={
+            name: ReasonsApartView(**{"from": old}, to=new)
+            for name, (old, new) in pairs.items()
+            if old != new
+        },
+        commitments=[
+            commitment(one)
+            for one in plan.promises
+            if {one.amends, one.settle_in} & {before, after}
+        ],
+    )
+
+
+def figures_of(scene: Scene) -> dict[str, dict[str, int]]:
     protocol, plan = scene.negotiation.protocol, scene.own.plan
     found = {}
     for one in protocol.rounds:
@@ -110,17 +156,21 @@ def _window(scene: Scene) -> PlanWindowView | None:
     )
 
 
-def _gaps(scene: Scene) -> dict[str, GapView]:
-    asked, issued = numbers.sides(scene.negotiation.protocol, scene.own.plan)
-    return {name: _gap(asked[name], issued[name]) for name in asked if name in issued}
+def _gaps(scene: Scene) -> dict[str, dict[str, GapView]]:
+    """By basis, the task's always."""
+    sides = numbers.sides(scene.negotiation.protocol, scene.own.plan)
+    found = {
+        basis: {name: _gap(asked[name], issued[name]) for name in asked if name in issued}
+        for basis, (asked, issued) in sides.items()
+    }
+    return {basis: gaps for basis, gaps in found.items() if gaps or basis == TASK}
 
 
 def _gap(start: int, end: int) -> GapView:
-    percent = None
-    if start:
-        share = Decimal(end - start) * 100 / abs(start)
-        percent = float(share.quantize(_TENTH, ROUND_HALF_EVEN))
-    return GapView(**{"from": start}, to=end, difference=end - start, percent=percent)
+    difference = end - start
+    return GapView(
+        **{"from": start}, to=end, difference=difference, percent=apart.percent(difference, start)
+    )
 
 
 def _number(one: numbers.Number) -> NumberView:
@@ -135,7 +185,8 @@ def _number(one: numbers.Number) -> NumberView:
     )
 
 
-def _commitment(promise: Any) -> CommitmentView:
+def commitment(promise: Promise) -> CommitmentView:
+    """A promise as its readers see it."""
     return CommitmentView(
         id=promise.id,
         indicator=promise.indicator,
@@ -157,6 +208,10 @@ def _splits(own: Seat) -> dict[str, SplitView]:
         name: SplitView(
             total=record.split.total,
             reserve=record.split.reserve,
+            also={
+                basis: PortionView(total=one.total, reserve=one.reserve)
+                for basis, one in record.split.also.items()
+            },
             outdated=record.split.of != record.issued_by,
         )
         for name, record in own.plan.rounds.items()

@@ -11,7 +11,7 @@ from planflow.errors import Finding
 from planflow.protocol import silence
 from planflow.services.people import Reader
 from planflow.services.showing import guard_view
-from planflow.services.views import CycleView, NoTaskView, SilenceView, WindowView
+from planflow.services.views import CycleItem, CycleView, NoTaskView, SilenceView, WindowView
 from planflow.store import surveys
 from planflow.store.reading import CycleHead
 from planflow.store.transaction import Tx
@@ -33,6 +33,7 @@ def cycle_view(
         leaf_level=state.leaf_level,
         zone=state.zone,
         lists=state.lists,
+        practice=state.practice,
         rounds={one.name: state.rounds.get(one.name, "waiting") for one in protocol.rounds},
         open_round=state.open_round or None,
         settled=state.settled,
@@ -46,6 +47,21 @@ def cycle_view(
         version=state.position,
         event=event,
         chain=chain,
+    )
+
+
+def cycle_item(state: CycleState) -> CycleItem:
+    """A cycle as a list has it."""
+    return CycleItem(
+        id=state.id,
+        protocol=state.protocol,
+        year=state.year,
+        root=state.root,
+        leaf_level=state.leaf_level,
+        lists=state.lists,
+        practice=state.practice,
+        open_round=state.open_round or None,
+        settled=state.settled,
     )
 
 

@@ -105,6 +105,20 @@ class GuardView(View):
     fields: dict[str, Any] = Field(default_factory=dict)
 
 
+class CycleItem(View):
+    """A cycle in the list. A practice cycle counts for nothing."""
+
+    id: str
+    protocol: str
+    year: int
+    root: str
+    leaf_level: str
+    lists: str
+    practice: bool
+    open_round: str | None
+    settled: bool
+
+
 class CycleView(Receipt):
     """A cycle with the standing of its rounds: waiting, open or closed.
 
@@ -120,6 +134,7 @@ class CycleView(Receipt):
     leaf_level: str
     zone: str
     lists: str
+    practice: bool = False
     rounds: dict[str, str]
     open_round: str | None
     settled: bool
@@ -176,12 +191,56 @@ class ActionView(View):
     guards: list[GuardView]
 
 
-class SplitView(View):
-    """What the unit issued on in a round; outdated when it was issued anew since (N5)."""
+class PortionView(View):
+    """What was split of one further number, and held back of it."""
 
     total: dict[str, int]
     reserve: dict[str, int]
+
+
+class SplitView(PortionView):
+    """What the unit issued on in a round; outdated when it was issued anew since (N5).
+
+    `also` has the further numbers by basis.
+    """
+
+    also: dict[str, PortionView] = Field(default_factory=dict)
     outdated: bool
+
+
+class MarkupView(View):
+    """What a level added on top of what it was issued: figure, and percent of what it was issued."""
+
+    round: str
+    unit: str
+    level: str
+    basis: str
+    indicator: str
+    issued: int
+    added: int
+    percent: float | None
+    reason_code: str | None = None
+
+
+class ChangeView(View):
+    """One number of two reports or rounds; null where there is none."""
+
+    from_: int | None = Field(alias="from")
+    to: int | None
+
+
+class ApartView(ChangeView):
+    """The same with what lies between; null where one of them is missing."""
+
+    difference: int | None
+    percent: float | None
+
+
+class ReasonsApartView(View):
+    """The reason codes beside one number in two rounds."""
+
+    from_: str | None = Field(alias="from")
+    to: str | None
 
 
 class DecisionView(View):
@@ -194,6 +253,23 @@ class DecisionView(View):
     dated: str | None
 
 
+class DiffView(View):
+    """Two rounds of one plan: numbers and reason codes that differ, promises that lie between them.
+
+    `also` has the further numbers by basis. `commitments` amend a figure of one of the two rounds, or
+    are settled in one of them.
+    """
+
+    cycle: str
+    unit: str
+    from_: str = Field(alias="from")
+    to: str
+    figures: dict[str, ApartView]
+    also: dict[str, dict[str, ApartView]]
+    reasons: dict[str, ReasonsApartView]
+    commitments: list[CommitmentView]
+
+
 class PlanView(Receipt):
     """One unit's plan as its reader may see it. `figures` are the numbers in force by round.
 
@@ -201,10 +277,14 @@ class PlanView(Receipt):
     issued here this year and is no plan of its own (N16). `beside`, `signals` (about the units
     below) and `stocks` come with reading; in the answer to an act they are null, and so are the
     signals of a plan of an earlier time.
+    `gaps` are those of the task, `also_gaps` those of further numbers by basis. `markups` are what the
+    levels above and then the unit itself added on top; `changed` is what the unit's last report
+    changed since it was returned, `changed_also` the same of further numbers (N5, N7).
     `silence` names rounds the unit did not answer in time, with the rule that stands for its answer.
     """
 
     cycle: str
+    practice: bool = False
     unit: str
     name: str
     level: str
@@ -217,6 +297,10 @@ class PlanView(Receipt):
     headline: dict[str, HeadlineView]
     issued_here: bool = False
     gaps: dict[str, GapView]
+    also_gaps: dict[str, dict[str, GapView]] = Field(default_factory=dict)
+    markups: list[MarkupView] = Field(default_factory=list)
+    changed: dict[str, ChangeView] = Field(default_factory=dict)
+    changed_also: dict[str, dict[str, ChangeView]] = Field(default_factory=dict)
     commitments: list[CommitmentView]
     splits: dict[str, SplitView] = Field(default_factory=dict)
     beside: dict[str, BesideView] | None = None

@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 from sqlalchemy import func, select, update
 
-from planflow.domain.events import SITE, Draft, Event, cycle_stream, plan_stream
+from planflow.domain.events import SITE, Draft, Event, cycle_log, cycle_stream, plan_stream
 from planflow.engine import evolve, numbers
 from planflow.engine.machine import Negotiation
 from planflow.engine.scene import Seat
@@ -120,6 +120,7 @@ def append_plans(
     states = {code: seat.stored for code, seat in seats.items()}
     last: dict[str, Recorded] = {}
     cycle, negotiation = stage.cycle.state.id, stage.scene.negotiation
+    log = cycle_log(cycle, practice=stage.cycle.state.practice)
     drafts = list(drafts)
     # One act has one time in all its plans, later than the round it rests on.
     touched = [heads[draft.unit].recorded_at for draft in drafts]
@@ -129,7 +130,7 @@ def append_plans(
         stream = plan_stream(cycle, seat.unit.id)
         end = Head(head.position, head.chain, head.recorded_at)
         rests_on = stage.cycle.state.position
-        done = record(batch, pen, cycle_stream(cycle), stream, end, draft, rests_on)
+        done = record(batch, pen, log, stream, end, draft, rests_on)
         before = states[draft.unit]
         after = evolve.plan(negotiation, before, done.event)
         states[draft.unit], last[draft.unit] = after, done
@@ -175,7 +176,9 @@ def append_cycle(
     # Later than every act in the cycle: those that follow rest on this one.
     acted = select(func.max(PLANS.c.recorded_at)).where(PLANS.c.cycle_id == cycle)
     pen = pen.not_before([tx.connection.execute(acted).scalar_one()])
-    done = record(batch, pen, stream, stream, head, draft, head.position)
+    practice = state.practice if state else draft.parts["terms"]["practice"]
+    log = cycle_log(cycle, practice=practice)
+    done = record(batch, pen, log, stream, head, draft, head.position)
     after = evolve.cycle(state, done.event, negotiation.protocol.rounds[-1].name)
     body = after.model_dump_json()
     seq, at = done.event.seq, done.event.recorded_at

@@ -80,12 +80,16 @@ class Stage:
         return Stage(silence.seen(scene), self.cycle, heads)
 
 
-def cycle_head(database: Database, tx: Tx, cycle: str, lock: Lock = "none") -> CycleHead | None:
-    """A cycle, locked as asked; None when there is none of this id."""
+def cycle_head(
+    database: Database, tx: Tx, cycle: str, lock: Lock = "none", *, dropped: bool = False
+) -> CycleHead | None:
+    """A cycle, locked as asked; None when there is none of this id, or it was dropped."""
     row = tx.connection.execute(_one_cycle(lock if tx.locks else "none"), {"cycle": cycle}).first()
     if row is None:
         return None
     state = CycleState.model_validate_json(row.body)
+    if state.dropped and not dropped:
+        return None
     return CycleHead(state, negotiation(database, tx, row.digest), row.chain, row.recorded_at)
 
 

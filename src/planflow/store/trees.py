@@ -3,13 +3,16 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, exists, func, literal, not_, select
 
+from planflow.domain.events import cycle_stream
 from planflow.domain.units import UnitNode
-from planflow.store.tables import CycleRow, CycleUnitRow, UnitRow, table
+from planflow.engine.state import CycleState
+from planflow.store.tables import CycleRow, CycleUnitRow, EventRow, UnitRow, table
 from planflow.store.transaction import Database, Tx
 
 UNITS, CYCLES, REGISTER = table(CycleUnitRow), table(CycleRow), table(UnitRow)
+EVENTS = table(EventRow)
 _COLUMNS = (
     UNITS.c.unit_id,
     UNITS.c.code,
@@ -58,12 +61,29 @@ def node_of_unit(
     return {one: place for one, place in found.items() if place is not None}
 
 
+def not_dropped() -> ColumnElement[bool]:
+    """Cycles that were not dropped; only practice cycles can be."""
+    dropping = exists().where(
+        EVENTS.c.stream == literal(cycle_stream("")) + CYCLES.c.id,
+        EVENTS.c.kind == "cycle_dropped",
+    )
+    return not_(dropping)
+
+
+def cycles_with(tx: Tx, unit_ids: Sequence[str], after: str, limit: int) -> list[CycleState]:
+    """A page of cycles with any of these units in their trees, by id."""
+    seen = exists().where(UNITS.c.cycle_id == CYCLES.c.id, UNITS.c.unit_id.in_(unit_ids))
+    query = select(CYCLES.c.body).where(seen, not_dropped(), CYCLES.c.id > after)
+    rows = tx.connection.execute(query.order_by(CYCLES.c.id).limit(limit)).scalars()
+    return [CycleState.model_validate_json(body) for body in rows]
+
+
 def cycles_of(tx: Tx, code: str) -> list[str]:
     """Cycles with a unit in their tree, the one with the latest event first."""
     query = (
         select(CYCLES.c.id)
         .join(UNITS, UNITS.c.cycle_id == CYCLES.c.id)
-        .where(UNITS.c.code == code)
+        .where(UNITS.c.code == code, not_dropped())
         .order_by(CYCLES.c.recorded_at.desc(), CYCLES.c.id.desc())
     )
     return list(tx.connection.execute(query).scalars())
