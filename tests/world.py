@@ -156,10 +156,11 @@ class World:
         leaf_level: str = "county",
         no_task: Iterable[Mapping[str, str]] = NO_TASK,
         key: str | None = None,
+        **more: Any,
     ) -> CycleView:
         """Open a cycle; from then on it is the one that is meant."""
         body = {"id": name, "protocol": protocol, "year": year, "root": root}
-        body |= {"leaf_level": leaf_level, "no_task": [dict(one) for one in no_task]}
+        body |= {"leaf_level": leaf_level, "no_task": [dict(one) for one in no_task], **more}
         made = cycles.create_cycle(self.site, self.readers[who], self.call(body=body, key=key))
         self.name = name
         return made
@@ -198,6 +199,14 @@ class World:
         call = self.call(f"/cycles/{where}/rounds/{name}/close", body, key=key)
         reader = self.readers[who or self._root_admin(where)]
         return cycles.close_round(self.site, reader, call, where, name)
+
+    def drop(
+        self, *, who: str = "region", cycle: str | None = None, key: str | None = None
+    ) -> CycleView:
+        """Drop a practice cycle."""
+        where = cycle or self.name
+        call = self.call(f"/cycles/{where}", {"reason": "演练结束"}, key=key, method="DELETE")
+        return cycles.drop_cycle(self.site, self.readers[who], call, where)
 
     def _root_admin(self, cycle: str) -> str:
         return self.hand(next(iter(self.places(cycle))), "admin")

@@ -229,10 +229,16 @@ class Oracle:
         items = added([{one["indicator"]: one["amount"]} for one in draft.get("reconciling", [])])
         if self.children(unit):
             must(all(self._done(child, here[1]) for child in self.children(unit)))
+            must(ROUNDS[here[1]] == "adjust" or self._said(*here) <= set(figures))
             self._adds_up(unit, here[1], figures, items)
         self.reported[here], self.items[here], self.settled[here] = figures, items, {}
         self.typed.setdefault(here, set()).add(who)
         self.stage[here] = "submitted"
+
+    def _said(self, unit: str, name: str) -> set[str]:
+        """What some child reported that may have it: its sum has to be said, were it 0."""
+        told = [(child, one) for child in self.children(unit) for one in self.number(child, name)]
+        return {one for child, one in told if self.has(child, one)}
 
     def _within_bounds(self, unit: str, figures: Figures) -> None:
         start = self.base(unit)
@@ -278,6 +284,7 @@ class Oracle:
         for indicator in own:
             must(body.get("reasons", {}).get(indicator) in FOR_SETTLING)
         if ROUNDS[here[1]] == "adjust":
+            must(not (self.children(unit) and any(self.summed(unit, one) for one in own)))
             self._within_bounds(unit, {**said, **own})
         self.settled[here] = own
         self.stage[here] = "accepted"

@@ -36,7 +36,8 @@ def locked_findings(scene: Scene) -> Iterator[Finding]:
         return
     protocol = scene.negotiation.protocol
     known = [one for one in protocol.indicators_by_name if _open(one, own) and _open(one, above)]
-    summed = checks.carried(protocol, (child.unit for child in scene.children))
+    below = [child.unit for child in scene.children]
+    summed = checks.carried(protocol, below) if below else frozenset()
     draft: Mapping[str, Any] = scene.own.draft or {}
     figures = {TASK: drafted(scene), **draft.get("also", {})}
     moved = changes(_figures_before(scene, record), figures)

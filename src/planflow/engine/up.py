@@ -166,7 +166,7 @@ def _item_faults(scene: Scene, item: ReconcilingItem, where: str) -> Iterator[Fi
 
 
 def _item(item: ReconcilingItem) -> dict[str, Any]:
-    return item.model_dump(exclude={"text"})
+    return item.model_dump(exclude={"text"} if item.basis != TASK else {"text", "basis"})
 
 
 def _event(
