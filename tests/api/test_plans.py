@@ -163,6 +163,42 @@ def issued(world: World, cycle: str, figures: dict[str, dict[str, int]], reasons
     world.act("rongshui", cycle, "450225", "acknowledge")
 
 
+def test_two_rounds_are_compared(world: World, cycle: str) -> None:
+    world.reported(cycle)
+    path = f"/cycles/{cycle}/plans/450224/diff"
+    found = world.get("rongan", f"{path}?from=up1&to=up2").json()
+    assert found["figures"]["villages"]["from"] == 12
+    for query, field in (("?from=up1", "to"), ("?from=up1&to=up9", "to"), ("?to=up1", "from")):
+        answer = world.get("rongan", path + query)
+        assert answer.status_code == 422
+        assert [one["field"] for one in answer.json()["errors"]] == [field]
+    assert world.get("rongshui", f"{path}?from=up9&to=up1").status_code == 404
+    assert world.get(None, path).status_code == 401
+
+
+def test_a_practice_cycle_is_listed_until_it_is_dropped(world: World, cycle: str) -> None:
+    body = {"id": "drill", "protocol": "exit-plan", "year": 2019, "root": "450200"}
+    body |= {"leaf_level": "county", "practice": True, "lists": "required"}
+    made = world.ask("city", "POST", "/cycles", json=body).json()
+    assert (made["practice"], made["lists"]) == (True, "required")
+    listed = world.get("rongan", "/cycles?limit=1").json()
+    assert len(listed["items"]) == 1
+    assert listed["items"][0]["id"] <= listed["next"]
+    rest = world.get("rongan", "/cycles?cursor=dril").json()
+    assert (rest["items"][0]["id"], rest["items"][0]["practice"]) == ("drill", True)
+    assert world.ask("rongan", "DELETE", "/cycles/drill").status_code == 403
+    assert world.ask("system", "DELETE", "/cycles/drill").status_code == 404
+    dropped = world.ask("city", "DELETE", "/cycles/drill", key="drop-it")
+    assert dropped.status_code == 200, dropped.text
+    assert world.get("city", "/cycles/drill").status_code == 404
+    again = world.ask("city", "DELETE", "/cycles/drill", key="drop-it")
+    assert (again.status_code, again.json()["event"]) == (200, dropped.json()["event"])
+    assert world.ask("city", "DELETE", "/cycles/drill").status_code == 404
+    real = world.ask("city", "DELETE", f"/cycles/{cycle}")
+    assert real.status_code == 409
+    assert [one["name"] for one in real.json()["guards"]] == ["practice_only"]
+
+
 def test_units_and_protocols_are_listed(world: World) -> None:
     roots = world.get("rongan", "/units").json()
     assert [unit["code"] for unit in roots["items"]] == ["450200"]

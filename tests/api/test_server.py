@@ -125,6 +125,29 @@ def test_the_client_reads_lists_to_their_end(city: Client) -> None:
     assert city.plan(cycle, "450224", as_of="2019-01-01T00:00:00+08:00")["numbers"] == []
 
 
+def test_the_client_lists_cycles_drops_a_practice_and_compares_rounds(
+    city: Client, rongan: Client
+) -> None:
+    real = new_cycle(city, "kept")
+    body = {"id": "drill", "protocol": "exit-plan", "year": 2019, "root": "450200"}
+    city.create_cycle({**body, "leaf_level": "county", "practice": True})
+    assert {"kept", "drill"} <= {one["id"] for one in rongan.cycles()}
+    assert city.drop_cycle("drill", {"reason": "演练结束"})["practice"]
+    assert "drill" not in {one["id"] for one in city.cycles()}
+    with pytest.raises(ProblemError) as refused:
+        city.drop_cycle(real)
+    assert [one["name"] for one in refused.value.problem["guards"]] == ["practice_only"]
+    rongan.draft(real, "450224", {"figures": RONGAN})
+    rongan.submit(real, "450224")
+    apart = rongan.diff(real, "450224", "up1", "down1")
+    assert apart["figures"]["persons"] == {
+        "from": RONGAN["persons"],
+        "to": None,
+        "difference": None,
+        "percent": None,
+    }
+
+
 def test_a_wrong_password_is_refused_in_a_sentence(base_url: str) -> None:
     with (
         Client(base_url, username="city", password="wrong", lang="zh") as client,

@@ -43,11 +43,11 @@ def call(body: Any, version: int | None = None) -> Call:
     return Call("POST", "/", json.dumps(body).encode(), match)
 
 
-def open_cycle(site: Site, name: str) -> None:
+def open_cycle(site: Site, name: str, *, practice: bool = False) -> None:
     region = signed_in(site, "region")
     terms = {"id": name, "protocol": "exit-plan", "year": 2019, "root": "R", "leaf_level": "county"}
     idle = [{"unit": "L", "reason": "nothing to do"}]
-    cycles.create_cycle(site, region, call({**terms, "no_task": idle}))
+    cycles.create_cycle(site, region, call({**terms, "no_task": idle, "practice": practice}))
     cycles.open_round(site, region, call({}), name, "up1")
 
 
@@ -76,6 +76,16 @@ def test_rounds_by_indicators(negotiated: Cli) -> None:
     english = negotiated("show", "K", "--as", "county-K", "--lang", "en").out
     assert "First up" in english
     assert "settled" in english
+
+
+def test_a_practice_says_so_in_the_title(peopled: Cli) -> None:
+    """F10: nobody takes a practice cycle's numbers for real ones."""
+    with opened() as site:
+        open_cycle(site, "drill", practice=True)
+        open_cycle(site, "real")
+    assert "【演练】 甲区 R" in peopled("show", "R", "--cycle", "drill").out
+    assert "[practice] 甲区 R" in peopled("show", "R", "--cycle", "drill", "--lang", "en").out
+    assert "演练" not in peopled("show", "R").out
 
 
 def test_the_units_below(negotiated: Cli) -> None:

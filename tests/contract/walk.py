@@ -26,6 +26,7 @@ ACTS: tuple[tuple[str, str, dict[str, str]], ...] = (
     ("above", "return", {"reason_code": "incomplete", "text": "材料不全"}),
 )
 CHANGE = "household_moved"
+LINES = ["persons"]
 
 
 @dataclass
@@ -39,7 +40,7 @@ class Walk:
 
     def whole(self) -> Walk:
         """Walk from the first round to the last."""
-        self.world.cycle()
+        self.world.cycle(practice=self.chance.random() < 0.5)
         for name in self.world.get().rounds:
             self.world.open(name)
             if name.startswith("up"):
@@ -93,7 +94,14 @@ class Walk:
         unit = self.chance.choice(sorted(ABOVE))
         side, action, body = self.chance.choice(ACTS)
         who = OWN[unit] if side == "own" else ABOVE[unit]
+        if action == "return" and self.up_round() and self.chance.random() < 0.5:
+            self.do("return of lines", self.world.act, who, unit, action, {**body, "lines": LINES})
+            return
         self.do(action, self.world.act, who, unit, action, body)
+
+    def up_round(self) -> bool:
+        """Whether the open round is one in which a returned unit can only mend its lines."""
+        return str(self.world.get().open_round).startswith("up")
 
     def any_extension(self) -> None:
         """More time for somebody, unless that is less (N9)."""
@@ -172,8 +180,17 @@ class Walk:
             stage = self.stage(unit)
             if stage == "submitted":
                 self.accept(unit)
+            elif stage in ("drafting", "returned") and unit == "C":
+                self.report(unit, self.sums(name), also=self.further(name))
             elif stage in ("drafting", "returned"):
-                self.report(unit, self.sums(name) if unit == "C" else self.figures(unit))
+                kept = self.reported(unit) if stage == "returned" else {}
+                figures = self.figures(unit)
+                self.report(unit, {**figures, **kept, "persons": figures["persons"]})
+
+    def reported(self, unit: str) -> dict[str, int]:
+        """What a unit reported last, were it withdrawn since."""
+        sent = [one for one in self.world.history(unit) if one.kind == "submitted"]
+        return dict(sent[-1].parts["figures"]["task"])
 
     def until(self, done: Callable[[], bool]) -> Iterator[str]:
         """Units in turn, with detours between, until something is so."""
@@ -187,7 +204,7 @@ class Walk:
     def report(self, unit: str, figures: dict[str, int], **more: Any) -> None:
         """Draft and submit, now and then with a stretch target and a reconciling item."""
         body: dict[str, Any] = {"figures": dict(figures), **more}
-        if self.chance.random() < 0.3:
+        if unit != "C" and self.chance.random() < 0.3:
             body["also"] = {"stretch": {"persons": self.chance.randrange(300)}}
         if unit == "C" and self.chance.random() < 0.3:
             item = {"indicator": "persons", "amount": 3, "reason_code": CHANGE, "text": "迁入"}
@@ -213,6 +230,16 @@ class Walk:
             found.update(self.plan(unit).figures.get(name, {}))
         return dict(found)
 
+    def further(self, name: str) -> dict[str, dict[str, int]]:
+        """What the stretch targets of the city's children add up to, if any has one."""
+        found = [
+            one.value
+            for unit in ("A", "B")
+            for one in self.plan(unit).numbers
+            if one.round == name and one.basis == "stretch"
+        ]
+        return {"stretch": {"persons": sum(found)}} if found else {}
+
     # Down
 
     def down(self, name: str) -> None:
@@ -230,9 +257,10 @@ class Walk:
                     )  # a promise that amends what is issued stands in the way
 
     def issue(self, unit: str, **more: Any) -> None:
-        """Issue with an exact split, a reserve now and then."""
+        """Issue with an exact split, a reserve and a stretch target now and then."""
         if unit == "R":
-            self.world.issue("R", {"C": self.figures("A")}, **more)
+            also = {"stretch": {"persons": 90}} if self.chance.random() < 0.5 else {}
+            self.send("R", [("C", self.figures("A"), also)], **more)
             return
         plan = self.plan("C")
         own = plan.figures.get(str(plan.round), {})
@@ -242,7 +270,20 @@ class Walk:
         if self.chance.random() < 0.3 and rest.get("persons"):
             more["reserve"] = {"persons": self.chance.randrange(rest["persons"] + 1)}
             rest["persons"] -= more["reserve"]["persons"]
-        self.world.issue("C", {"A": first, "B": rest}, **more)
+        was = [one for one in plan.numbers if (one.round, one.basis) == (plan.round, "stretch")]
+        halves: list[dict[str, dict[str, int]]] = [{}, {}]
+        if any(one.side == "issued" for one in was):
+            part = self.chance.randrange(91)
+            halves = [{"stretch": {"persons": one}} for one in (part, 90 - part)]
+        self.send("C", [("A", first, halves[0]), ("B", rest, halves[1])], **more)
+
+    def send(self, unit: str, shares: list[tuple[str, Any, Any]], **more: Any) -> None:
+        """Issue, with a reason for every figure."""
+        allocations = [
+            {"unit": to, "figures": own, "also": also, "reasons": dict.fromkeys(own, REASON)}
+            for to, own, also in shares
+        ]
+        self.world.act(OWN[unit], unit, "issue", {"allocations": allocations, **more})
 
     # Adjust
 

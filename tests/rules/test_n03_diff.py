@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import pytest
@@ -90,4 +91,4 @@ def test_both_rounds_are_named(at: At, before: Any, after: Any, code: str, field
 def test_a_plan_out_of_sight_is_not_found_whatever_is_asked(at: At) -> None:
     world = at("down1")
     for unit in ("C", "nowhere"):
-        world.refused("not_found", lambda u=unit: diff(world, u, "up9", None, who="a"))
+        world.refused("not_found", partial(diff, world, unit, "up9", None, who="a"))

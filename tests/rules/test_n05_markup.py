@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
@@ -81,7 +82,7 @@ def test_markup_needs_a_reason_for_each_indicator(marked: Marked) -> None:
     issued(world)
     both = {"A": {"persons": 60, "villages": 55}, "B": HALF}
     for markup in ({}, {"persons": {"text": "  "}}):
-        refused = world.refused("invalid", lambda m=markup: world.issue("C", both, markup=m))
+        refused = world.refused("invalid", partial(world.issue, "C", both, markup=markup))
         assert places(refused) == [
             ("missing_markup_reason", "markup.persons"),
             ("missing_markup_reason", "markup.villages"),

@@ -52,7 +52,7 @@ def test_only_the_lines_a_return_names_may_change(at: At) -> None:
     ]
     assert locked(world, "A", {"persons": 55, "villages": 60}) == ["county_exit"]  # left out
     refused = world.refused("guard_failed", lambda: world.act("a", "A", "submit"))
-    assert named(refused, "known") == [("line_locked", "persons")]
+    assert named(refused, "known", "expected") == [("line_locked", "persons", 1)]
     view = world.act("a", "A", "draft", {"figures": {**COUNTY, "persons": 55, "county_exit": 1}})
     assert next(one for one in view.actions if one.name == "submit").allowed
     world.act("a", "A", "submit")

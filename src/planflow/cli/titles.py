@@ -31,7 +31,7 @@ class Titles:
         self.word = desk.word
         self.cycle = str(cycle["id"])
         self.root = str(cycle["root"])
-        self.practice = bool(cycle["practice"])
+        self.practice = bool(cycle.get("practice"))
         self.idle = {one["unit"] for one in cycle["no_task"]}
         self.marks = marks or {}
         self.lang = desk.lang

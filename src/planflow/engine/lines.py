@@ -49,7 +49,9 @@ def locked_findings(scene: Scene) -> Iterator[Finding]:
         changed |= {off.indicator for off in differing}
     for name in protocol.indicators_by_name:
         if name in changed and name not in known:
-            yield Finding("line_locked", {"indicator": name, "known": ", ".join(known)})
+            was = moved.get(TASK, {}).get(name, {}).get("from")
+            params = {"indicator": name, "expected": was, "known": ", ".join(known)}
+            yield Finding("line_locked", params)
 
 
 def locks(seat: Seat, round_name: str, line: str) -> bool:

@@ -24,7 +24,7 @@ TITLED = frozenset({"state", "action", "role", "kind", "purpose", "why", "field"
 _PLAIN = ("state", "action", "role", "kind")  # where a bare word is looked for, in this order
 # parameters that hold a protocol's name under another word than its noun, and those that hold figures
 _NOUNS = {"answers": "round", "previous": "round", "settle_in": "round", "above": "level"}
-_FIGURES = frozenset({"expected", "got", "difference", "limit", "minimum", "maximum"})
+_FIGURES = frozenset({"expected", "got", "difference", "limit", "minimum", "maximum", "reserve"})
 GROUP = re.compile(r"\[\[(.*?)\]\]")
 UNKNOWN = "…"
 
@@ -111,7 +111,7 @@ def _named(name: str, value: Any, params: Mapping[str, Any], lang: str, terms: T
             return f"{terms.title('round', round_name, lang)}.{stage}"
         return terms.title(_NOUNS.get(name, name), value, lang)
     scale = terms.scales.get(str(params.get("indicator")), 0)
-    if scale and name in _FIGURES:
+    if scale and name in _FIGURES and value is not None:
         return f"{Decimal(value).scaleb(-scale):,}"
     return value
 

@@ -239,3 +239,15 @@ def test_brackets_are_in_pairs(code: str, text: str) -> None:
     assert "[[" not in left
     assert "]]" not in left
     assert all(placeholders(part) for part in GROUP.findall(text))
+
+
+def test_a_figure_that_is_missing_or_held_back_is_money_all_the_same() -> None:
+    """N3, N5: where there was no figure, the sentence leaves it out."""
+    terms = Terms(scales={"basic": 2})
+    params = {"indicator": "basic", "known": "project"}
+    told = sentence("line_locked", {**params, "expected": 1050}, "en", terms)
+    assert "as it was sent: 10.50. " in told
+    assert "as it was sent. " in sentence("line_locked", {**params, "expected": None}, "en", terms)
+    over = {"expected": 100, "got": 150, "difference": 50, "reserve": 20}
+    told = sentence("markup_over_reserve", {"indicator": "basic", **over}, "en", terms)
+    assert "a reserve of 0.20 is held" in told
