@@ -161,7 +161,27 @@ class _Act:
         return self.client.seen(plan)
 
 
-class Client(_Connection):
+class _Register(_Connection):
+    """What a site holds beside its cycles: units, and the rules they may negotiate by."""
+
+    def units(self, parent: str | None = None) -> Iterator[Answer]:
+        """The units in sight, or the children of one of them."""
+        return self._pages("units", parent=parent)
+
+    def unit(self, code: str) -> Answer:
+        """One unit."""
+        return self._get("units", code)
+
+    def protocols(self) -> Iterator[Answer]:
+        """The protocols a cycle may be opened with."""
+        return self._pages("protocols")
+
+    def protocol(self, name: str) -> Answer:
+        """A protocol: its definition and its state diagram."""
+        return self._get("protocols", name)
+
+
+class Client(_Register):
     """One person's way to a planflow service, by a name and a password or by a token.
 
     An act names the version of the plan that was seen last, or the one given; a plan that has moved
@@ -184,22 +204,6 @@ class Client(_Connection):
     fulfil = _Act("fulfil")
     waive = _Act("waive")
     headline = _Act("headline", "PUT")
-
-    def units(self, parent: str | None = None) -> Iterator[Answer]:
-        """The units in sight, or the children of one of them."""
-        return self._pages("units", parent=parent)
-
-    def unit(self, code: str) -> Answer:
-        """One unit."""
-        return self._get("units", code)
-
-    def protocols(self) -> Iterator[Answer]:
-        """The protocols a cycle may be opened with."""
-        return self._pages("protocols")
-
-    def protocol(self, name: str) -> Answer:
-        """A protocol: its definition and its state diagram."""
-        return self._get("protocols", name)
 
     def create_cycle(self, body: Body) -> Answer:
         """Open a cycle."""

@@ -12,6 +12,7 @@ import pytest
 
 from planflow.access.table import ACTS, ROLES
 from planflow.engine.machine import MOVES, SETTLED, START_OF_KIND, WAITING
+from planflow.errors import Terms
 from planflow.messages.catalogue import (
     GROUP,
     LANGUAGES,
