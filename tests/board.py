@@ -28,11 +28,12 @@ from planflow.engine.decide import decide
 from planflow.engine.hand import Hand
 from planflow.engine.machine import Negotiation, compile_protocol, stage
 from planflow.engine.rounds import Survey, Unfinished
-from planflow.engine.scene import Scene, Seat, answered_levels, standing, takes_part
+from planflow.engine.scene import Ground, Scene, Seat, answered_levels, standing, takes_part
 from planflow.engine.state import NEW_PLAN, CycleState, PlanState
 from planflow.engine.windows import Opening
 from planflow.errors import Finding, Refusal
 from planflow.protocol import loader
+from planflow.services import subjects
 from planflow.services.plans import COMMANDS
 
 NOW = dt.datetime(2019, 7, 12, tzinfo=dt.UTC)
@@ -157,8 +158,36 @@ class Board:
             typists if here else (),
         )
 
-    def scene(self, code: str) -> Scene:
-        """What an act on a plan may look at."""
+    def nearest_below(self, code: str, round_name: str) -> tuple[str, ...]:
+        """The nearest units below that take part in a round, whichever is open."""
+        return self._around(code, self.negotiation.protocol.levels_of(round_name))[1]
+
+    def look(self, code: str) -> PlanState:
+        """A plan with what silence made of it."""
+        return self.scene(code).own.plan
+
+    def ground(self, code: str, named: Mapping[str, Any] | None) -> Ground | None:
+        """What a correction reaches: one that is proposed now, or one that waits."""
+        waiting = self.plan(code).proposal
+        if named is None and waiting is None:
+            return None
+        name = named["round"] if named else str(waiting and waiting.round)
+        codes = [code, *(one["unit"] for one in named.get("also", []))] if named else []
+        codes += list(waiting.figures) if waiting and not named else []
+        taking = set(self.taking_part(name))
+        touched = sorted(
+            {up for c in codes if c in taking for up in (c, *self.nodes[c].ancestors)} & taking
+        )
+        around = {c: self._around(c, self.negotiation.protocol.levels_of(name)) for c in touched}
+        return Ground(
+            name,
+            {c: self.seat(c) for c in touched},
+            {c: up for c, (up, _) in around.items() if up},
+            {c: tuple(self.nodes[one] for one in below) for c, (_, below) in around.items()},
+        )
+
+    def scene(self, code: str, named: Mapping[str, Any] | None = None) -> Scene:
+        """What an act on a plan may look at; `named` is the body of a correction."""
         now, own = self.levels(), self.plan(code)
         parent, children = self._around(code, now)
         wholes = {p.id for p in own.promises if p.status == "open" and not p.part_of}
@@ -177,6 +206,7 @@ class Board:
             tuple(self.seat(one) for one in dict.fromkeys(parts)),
             self.seat(issued) if issued else None,
             NOW,
+            self.ground(code, named),
         )
         return silence.seen(scene)
 
@@ -207,13 +237,13 @@ class Board:
         promise: str = "",
     ) -> None:
         """Carry out an act. Raises `Refusal`."""
-        if promise and self.plan(code).promise(promise) is None:
-            raise Refusal("not_found", {"kind": "commitment", "name": promise})
+        subjects.check(self.plan(code), action, promise)
         grant = self._grant(who, code, action)
         if grant is None:
             raise Refusal("forbidden", {"action": action})
         command = parse(COMMANDS[action], json.dumps(body or {}).encode())
-        hand, scene = Hand(who, grant, self._mint), self.scene(code)
+        named = body if action == "corrections" else None
+        hand, scene = Hand(who, grant, self._mint), self.scene(code, named)
         if isinstance(command, SaveDraft):
             draft = up.save_draft(scene, command, hand)
             self.drafts[code] = (self.round, draft)
@@ -262,7 +292,8 @@ class Board:
     def _grant(self, who: str, code: str, action: str) -> str | None:
         parent = self.parent(code)
         above = self.nodes[parent].path if parent else None
-        return access.grant_for(self.grants[who], action, self.nodes[code].path, above)
+        desk = subjects.desk(self.nodes[code], self.plan(code))
+        return access.grant_for(self.grants[who], action, self.nodes[code].path, above, desk)
 
     def _mint(self) -> str:
         self.minted += 1

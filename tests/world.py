@@ -60,6 +60,9 @@ FIGURES: Figures = {
     "B": {"persons": 40, "villages": 40},
 }
 REASON = "overall_balance"  # a code the bundled protocol knows for settling and issuing
+# Where the path of an act on something else than a commitment leads; and of one on no such thing.
+BELOW = {"approve": "corrections/", "reject": "corrections/", "attest": "paper/"}
+BELOW_ALL = {"confirm": "issue/"}
 
 Snapshot = dict[str, list[tuple[Any, ...]]]
 _keys = itertools.count(1)
@@ -248,7 +251,8 @@ class World:
         if version is None and with_version:
             version = self.version(unit, where)
         place = f"/cycles/{where}/plans/{unit}/"
-        path = place + (f"commitments/{promise}/{action}" if promise else action)
+        below = BELOW.get(action, "commitments/") if promise else BELOW_ALL.get(action, "")
+        path = place + below + (f"{promise}/{action}" if promise else action)
         method = "PUT" if action in ("draft", "headline") else "POST"
         call = self.call(path, body, version, key, method)
         return plans.act(self.site, self.readers[who], call, where, unit, action, promise)

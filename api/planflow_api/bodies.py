@@ -31,6 +31,12 @@ MODELS: tuple[type[BaseModel], ...] = (
     commands.WaiveCommitment,
     commands.ChooseHeadline,
     commands.Extend,
+    commands.Correct,
+    commands.ApproveCorrection,
+    commands.RejectCorrection,
+    commands.ConfirmIssue,
+    commands.RecordPaper,
+    commands.AttestPaper,
 )
 
 

@@ -132,10 +132,11 @@ def _read(answer: httpx.Response) -> Answer:
 
 @dataclass(frozen=True, slots=True)
 class _Act:
-    """An act as a method of the client; those on a commitment name it."""
+    """An act as a method of the client; those on a commitment, correction or paper name it."""
 
     name: str
     method: str = "POST"
+    below: str = "commitments"
     client: "Client | None" = None
 
     def __get__(self, client: "Client", _: type | None = None) -> "_Act":
@@ -150,11 +151,16 @@ class _Act:
         version: int | None = None,
         key: str | None = None,
         commitment: str | None = None,
+        about: str | None = None,
     ) -> Answer:
-        """Do it: the body as the contract has it, on the version given or seen last."""
+        """Do it: the body as the contract has it, on the version given or seen last.
+
+        `about` is the id of the commitment, correction or paper; `commitment` is the same.
+        """
         if self.client is None:
             raise TypeError("an act needs a client")
-        below = ("commitments", commitment) if commitment else ()
+        subject = about or commitment
+        below = (self.below, subject) if subject else ()
         path = ("cycles", cycle, "plans", unit, *below, self.name)
         on = self.client.version(cycle, unit) if version is None else version
         plan = self.client._send(self.method, *path, body=body, version=on, key=key)
@@ -204,6 +210,19 @@ class Client(_Register):
     fulfil = _Act("fulfil")
     waive = _Act("waive")
     headline = _Act("headline", "PUT")
+    correct = _Act("corrections")
+    approve = _Act("approve", below="corrections")
+    reject = _Act("reject", below="corrections")
+    paper = _Act("paper")
+    attest = _Act("attest", below="paper")
+
+    def confirm(
+        self, cycle: str, unit: str, *, version: int | None = None, key: str | None = None
+    ) -> Answer:
+        """Let an issue that a colleague proposed take effect."""
+        on = self.version(cycle, unit) if version is None else version
+        path = ("cycles", cycle, "plans", unit, "issue", "confirm")
+        return self.seen(self._send("POST", *path, body=None, version=on, key=key))
 
     def create_cycle(self, body: Body) -> Answer:
         """Open a cycle."""

@@ -17,6 +17,11 @@ def send(world: World, who: str | None, cycle: str, unit: str, act: str, **how: 
     return world.ask(who, method, f"/cycles/{cycle}/plans/{unit}/{act}", **how)
 
 
+def on(act: Act, unit: str) -> str:
+    """The path of an act on a unit's plan, about a thing that is none."""
+    return act.path.format(**{"unit": unit, act.subject or "none": "none"})
+
+
 def code(answer: Any, status: int) -> str:
     assert answer.status_code == status, answer.text
     assert answer.headers["Content-Type"] == "application/problem+json"
@@ -30,7 +35,7 @@ def code(answer: Any, status: int) -> str:
 
 @pytest.mark.parametrize("act", ACTS, ids=lambda act: act.name)
 def test_every_act_asks_who_before_anything_else(world: World, act: Act) -> None:
-    path = f"/cycles/none/plans{act.path.format(unit='none', commitment='none')}"
+    path = f"/cycles/none/plans{on(act, 'none')}"
     answer = world.ask(None, act.method, path, content=NONSENSE)
     assert code(answer, 401) == "unauthorized"
     assert answer.headers["WWW-Authenticate"] == "Bearer"
@@ -67,15 +72,14 @@ def test_what_is_unknown_or_out_of_sight_is_not_there(world: World, cycle: str, 
         ("rongan", cycle, "450200"),
         ("system", cycle, "450224"),
     ):
-        path = f"/cycles/{where}/plans{act.path.format(unit=unit, commitment='none')}"
+        path = f"/cycles/{where}/plans{on(act, unit)}"
         assert code(world.ask(who, act.method, path, content=NONSENSE), 404) == "not_found"
 
 
-@pytest.mark.parametrize(
-    "act", [act for act in ACTS if not act.on_commitment], ids=lambda a: a.name
-)
+@pytest.mark.parametrize("act", [act for act in ACTS if not act.subject], ids=lambda a: a.name)
 def test_an_auditor_sees_and_may_do_nothing(world: World, cycle: str, act: Act) -> None:
-    answer = send(world, "auditor", cycle, "450224", act.name, content=NONSENSE)
+    path = f"/cycles/{cycle}/plans{on(act, '450224')}"
+    answer = world.ask("auditor", act.method, path, content=NONSENSE)
     assert code(answer, 403) == "forbidden"
 
 

@@ -18,7 +18,7 @@ from sqlalchemy import text
 
 from planflow.services.site import Site, open_site
 from tests.conftest import Park, peopled
-from tests.contract import promise_races, races
+from tests.contract import correction_races, promise_races, races
 from tests.contract.audit import audit
 from tests.contract.races import Arena, Race
 from tests.databases import Databases, Server, settings
@@ -42,6 +42,8 @@ RACES: list[tuple[Race, set[str]]] = [
     (races.first_acts, {"all"}),
     (promise_races.fulfil_or_submit, {"fulfil won", "submit won"}),
     (promise_races.waive_or_submit, {"waive won", "submit won"}),
+    (correction_races.approve_twice, {"both"}),
+    (correction_races.approve_or_submit, {"approval won", "submit won"}),
 ]
 each_race = pytest.mark.parametrize(
     ("race", "ends"), RACES, ids=[race.__name__ for race, _ in RACES]

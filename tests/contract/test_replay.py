@@ -83,6 +83,7 @@ def walked(databases: Databases, examples: int) -> None:
     print(f"tried: {dict(sorted(tried.items()))}")
     assert {"submitted", "withdrawn", "accepted", "returned", "totalled"} <= set(kinds)
     assert {"distributed", "issued", "acknowledged", "commitment_made", "extended"} <= set(kinds)
+    assert {"correction_proposed", "corrected"} <= set(kinds)
 
 
 def test_walks_by_chance_are_the_fold_of_their_events(databases: Databases) -> None:

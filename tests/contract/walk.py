@@ -41,6 +41,8 @@ class Walk:
     def whole(self) -> Walk:
         """Walk from the first round to the last."""
         self.world.cycle(practice=self.chance.random() < 0.5)
+        for who, unit in (("region2", "R"), ("city2", "C")):
+            self.world.user(who, "admin", unit)
         for name in self.world.get().rounds:
             self.world.open(name)
             if name.startswith("up"):
@@ -87,7 +89,7 @@ class Walk:
     def ways(self) -> list[Callable[[], object]]:
         """What may be tried at any time."""
         ways = [self.any_act, self.any_act, self.any_draft, self.any_issue, self.any_promise]
-        return [*ways, self.any_extension]
+        return [*ways, self.any_extension, self.any_correction]
 
     def any_act(self) -> None:
         """An act without figures, by whoever it is meant for, or by somebody else."""
@@ -109,6 +111,27 @@ class Walk:
         due = f"2199-{self.chance.randrange(1, 13):02}-01"
         body = {"due_at": due, "reason": "入户核查未完"}
         self.do("extensions", lambda: self.world.act(ABOVE[unit], unit, "extensions", body))
+
+    def any_correction(self) -> None:
+        """A figure of a closed round, corrected or turned down by the region's second admin."""
+        unit = self.chance.choice(("A", "B"))
+        closed = [name for name, how in self.world.get().rounds.items() if how == "closed"]
+        if not closed:
+            return
+        name = self.chance.choice(closed)
+        now = self.plan(unit).figures.get(name, {}).get("persons", 0)
+        to = max(0, now + self.chance.randrange(-3, 4))
+        body: dict[str, Any] = {"round": name, "figures": {"persons": to}, "reason": "漏计"}
+        if self.chance.random() < 0.3:
+            other = "B" if unit == "A" else "A"
+            there = self.plan(other).figures.get(name, {}).get("persons", 0)
+            body["also"] = [{"unit": other, "figures": {"persons": max(0, there + now - to)}}]
+        if not self.do("corrections", self.world.act, "city", unit, "corrections", body):
+            return
+        [waiting] = [one for one in self.plan(unit).corrections if one.status == "proposed"]
+        who = "region2" if waiting.top == "R" else "city2"
+        if not self.do("approve", self.world.act, who, unit, "approve", None, waiting.id):
+            self.do("reject", self.world.act, who, unit, "reject", {"reason": "不符"}, waiting.id)
 
     def any_draft(self) -> None:
         """A working copy with any figures."""

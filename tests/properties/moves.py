@@ -223,6 +223,47 @@ def _extensions(board: Board, code: str, rng: Random) -> list[Move]:
     return [("", {"due_at": day.isoformat(), "reason": "入户核查未完"})]
 
 
+def _corrections(board: Board, code: str, rng: Random) -> list[Move]:
+    """One more of something in each round: at a leaf, or with whatever leaf lies below."""
+    moves = []
+    for one in board.negotiation.protocol.rounds:
+        children = board.nearest_below(code, one.name)
+        leaf = code
+        while below := board.nearest_below(leaf, one.name):
+            leaf = rng.choice(below)
+        now = numbers.in_force(board.negotiation.protocol, board.look(leaf), one.name)
+        figures = {"persons": now.get("persons", 0) + 1}
+        also = [{"unit": leaf, "figures": figures}] if children else []
+        own = figures
+        if children:
+            mine = numbers.in_force(board.negotiation.protocol, board.look(code), one.name)
+            own = {"persons": mine.get("persons", 0) + 1}
+        moves.append(("", {"round": one.name, "figures": own, "also": also, "reason": "漏计"}))
+    return moves
+
+
+def _on_correction(board: Board, code: str, rng: Random) -> list[Move]:
+    del rng
+    waiting = [one.id for one in board.plan(code).corrections if one.status == "proposed"]
+    return [(one, {"reason": "不符"}) for one in waiting]
+
+
+def _approve(board: Board, code: str, rng: Random) -> list[Move]:
+    return [(one, {}) for one, _ in _on_correction(board, code, rng)]
+
+
+def _paper(board: Board, code: str, rng: Random) -> list[Move]:
+    del code
+    act = "issued" if board.kind == "down" else "accepted"
+    body = {"act": act, "figures": {"persons": rng.randint(0, 99)}}
+    return [("", {**body, "document_no": "桂扶领发〔2019〕5号", "dated": "2019-04-10"})]
+
+
+def _attest(board: Board, code: str, rng: Random) -> list[Move]:
+    del rng
+    return [(one.id, {}) for one in board.plan(code).papers if one.status == "recorded"]
+
+
 def _headline(board: Board, code: str, rng: Random) -> list[Move]:
     offered = list(numbers.numbers(board.plan(code)))
     if not offered:
@@ -245,6 +286,11 @@ _MAKERS: dict[str, Callable[[Board, str, Random], list[Move]]] = {
     "fulfil": _fulfil,
     "waive": _waive,
     "headline": _headline,
+    "corrections": _corrections,
+    "approve": _approve,
+    "reject": _on_correction,
+    "paper": _paper,
+    "attest": _attest,
 }
 
 

@@ -51,6 +51,10 @@ EXPECTED: dict[str, set[str]] = {
     "fulfil": {"adjust.drafting", "adjust.returned"},
     "waive": HOLDING,
     "headline": {"up.submitted", "down.distributed", "adjust.drafting"},
+    "corrections": {"down.awaiting", "up.drafting", "adjust.drafting"},
+    "approve": {"down.awaiting"},
+    "reject": {"down.awaiting"},
+    "paper": {"down.awaiting", "adjust.drafting"},
 }
 
 NAMES = {"True": "allowed and taken", "False": "refused alike", "-": "not tried"}
@@ -181,7 +185,9 @@ class Agreeing(RuleBasedStateMachine):
 
 
 def _might(board: Board, code: str, action: str) -> list[str]:
-    parent = board.parent(code)
+    parent, waiting = board.parent(code), board.plan(code).proposal
+    if ACTS[action][0] == "desk" and waiting:
+        return [waiting.top, "both"]
     place = code if ACTS[action][0] == "own" or parent is None else parent
     return [place, place.lower(), "both"]
 

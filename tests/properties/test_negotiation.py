@@ -47,6 +47,10 @@ def watched(tree: tuple[Line, ...], seen: Histogram) -> Watched:
     return board
 
 
+# Acts of two persons are held to their own tests; the oracle knows nothing of them.
+KNOWN = set(ACTS) - {"corrections", "approve", "reject", "confirm", "paper", "attest"}
+
+
 def hand(board: Watched, code: str, action: str, rng: Random) -> str:
     """Somebody who may: sometimes the person who sits at two desks."""
     parent = board.parent(code)
@@ -69,7 +73,7 @@ def step(board: Watched, code: str, action: str, rng: Random, wrong: bool) -> No
 
 def likely(board: Watched, rng: Random) -> tuple[str, str]:
     """A unit and something it may do now."""
-    wanted = sorted(ACTS)
+    wanted = sorted(KNOWN)
     rng.shuffle(wanted)
     for action in wanted:
         for code in rng.sample(sorted(board.nodes), len(board.nodes)):
@@ -119,7 +123,7 @@ class Negotiation(RuleBasedStateMachine):
     def do_anything(self, seed: int) -> None:
         rng = Random(seed)
         code = rng.choice(sorted(self.board.nodes))
-        action = rng.choice([name for name in sorted(ACTS) if name != "headline"])
+        action = rng.choice([name for name in sorted(KNOWN) if name != "headline"])
         step(self.board, code, action, rng, rng.random() < 0.5)
 
     @rule(seed=SEEDS)
@@ -154,7 +158,7 @@ def test_engine_and_oracle_agree(name: str, capsys: pytest.CaptureFixture[str]) 
         print(table_of(seen))
     assert shares(seen) >= 0.3
     taken = {action for action, _, how in seen if how == "accepted"}
-    assert taken == set(ACTS) - {"headline", "present", "decide"}
+    assert taken == KNOWN - {"headline", "present", "decide"}
 
 
 @pytest.mark.soak

@@ -15,7 +15,7 @@ Example = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """One row of the table. Acts on a commitment stand below it in the URL."""
+    """One row of the table. Acts on a commitment, correction or paper stand below it in the URL."""
 
     command: type[Command]
     meaning: str
@@ -23,7 +23,7 @@ class Act:
     summary: str
     method: str = "POST"
     status: int = 200
-    on_commitment: bool = False
+    below: str = ""
 
     @property
     def name(self) -> str:
@@ -33,8 +33,12 @@ class Act:
     @property
     def path(self) -> str:
         """Its path below the plans of a cycle."""
-        part = "/commitments/{commitment}" if self.on_commitment else ""
-        return f"/{{unit}}{part}/{self.name}"
+        return f"/{{unit}}{self.below}/{self.name}"
+
+    @property
+    def subject(self) -> str:
+        """What its path calls the thing it is about; empty where it is the plan itself."""
+        return self.below.partition("{")[2].rstrip("}")
 
 
 _DRAFT: Example = {
@@ -90,6 +94,20 @@ _HEADLINE: Example = {
     "choices": {"villages": {"round": "up2"}},
     "reason": "上级已答复按103个村安排",
 }
+_CORRECT: Example = {
+    "round": "up2",
+    "figures": {"persons": 4_812},
+    "reason": "汇总时漏计一个乡，数为格式示例",
+    "reason_code": "field_check",
+}
+_PAPER: Example = {
+    "act": "issued",
+    "figures": {"persons": 85253, "villages": 95, "county_exit": 1},
+    "document_no": "桂扶领发〔2019〕5号",
+    "dated": "2019-04-10",
+}
+_COMMITMENT = "/commitments/{commitment}"
+_CORRECTION = "/corrections/{correction}"
 
 ACTS = (
     Act(
@@ -168,21 +186,21 @@ ACTS = (
         "Pass a promise on to the children in one act that adds up to its difference.",
         _PASS_ON,
         "分到县，分数未公布，仅为格式示例 / To the counties; shares invented",
-        on_commitment=True,
+        below=_COMMITMENT,
     ),
     Act(
         commands.FulfilCommitment,
         "Settle a promise: its figure becomes the base of the settling round.",
         {},
         "一微调兑现103个村 / The one adjust settles it",
-        on_commitment=True,
+        below=_COMMITMENT,
     ),
     Act(
         commands.WaiveCommitment,
         "Take a promise back, with the issuer's reason.",
         {"reason": "经核实不再调整"},
         "撤销答复 / The promise is waived",
-        on_commitment=True,
+        below=_COMMITMENT,
     ),
     Act(
         commands.ChooseHeadline,
@@ -190,5 +208,48 @@ ACTS = (
         _HEADLINE,
         "以二上的103个村为准 / 103 villages, from the second up",
         method="PUT",
+    ),
+    Act(
+        commands.Correct,
+        "Propose other figures of this unit in a closed round; levels above follow. Somebody else "
+        "approves. One that cites a resolution is an amendment.",
+        _CORRECT,
+        "融水县二上更正 / A county's figure corrected; an example of the form",
+        status=201,
+    ),
+    Act(
+        commands.ApproveCorrection,
+        "Let a proposed correction take effect, in every plan it touches at once.",
+        {},
+        "批准更正 / The correction is approved",
+        below=_CORRECTION,
+    ),
+    Act(
+        commands.RejectCorrection,
+        "Turn a proposed correction down, with a reason.",
+        {"reason": "与名单不符"},
+        "不予更正 / The correction is turned down",
+        below=_CORRECTION,
+    ),
+    Act(
+        commands.ConfirmIssue,
+        "Let an issue take effect that a colleague proposed, where the protocol asks for two persons.",
+        {},
+        "复核下达 / A second person confirms",
+        below="/issue",
+    ),
+    Act(
+        commands.RecordPaper,
+        "Record what the root's own parent, who is on paper, issued or accepted in the open round.",
+        _PAPER,
+        "登记上级下达文件 / The parent's document; its number is an example of the form",
+        status=201,
+    ),
+    Act(
+        commands.AttestPaper,
+        "Confirm that a colleague recorded a paper as it is.",
+        {},
+        "复核登记 / A second person confirms the record",
+        below="/paper/{paper}",
     ),
 )

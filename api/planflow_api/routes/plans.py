@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Path, Query
 from pydantic import WithJsonSchema
 from starlette.responses import Response
 
@@ -98,15 +98,22 @@ def _endpoint(act: Act) -> Callable[..., Awaitable[Response]]:
             lambda site, reader: plans.act(site, reader, call, cycle, unit, act.name), act.status
         )
 
-    async def on_commitment(
-        visit: Visiting, call: PlanCalling, cycle: str, unit: str, commitment: str
-    ) -> Response:
-        return await visit.answer(
-            lambda site, reader: plans.act(site, reader, call, cycle, unit, act.name, commitment),
-            act.status,
-        )
+    def about(name: str) -> Callable[..., Awaitable[Response]]:
+        async def on_subject(
+            visit: Visiting,
+            call: PlanCalling,
+            cycle: str,
+            unit: str,
+            subject: Annotated[str, Path(alias=name)],
+        ) -> Response:
+            return await visit.answer(
+                lambda site, reader: plans.act(site, reader, call, cycle, unit, act.name, subject),
+                act.status,
+            )
 
-    return on_commitment if act.on_commitment else on_plan
+        return on_subject
+
+    return about(act.subject) if act.subject else on_plan
 
 
 for _act in ACTS:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 Role = Literal["planner", "admin", "auditor", "sysadmin", "secadmin"]
-Relation = Literal["own", "parent", "ancestor"]
+Relation = Literal["own", "parent", "near", "desk"]
 
 ROLES: tuple[Role, ...] = ("planner", "admin", "auditor", "sysadmin", "secadmin")
 AT_A_UNIT: frozenset[str] = frozenset({"planner", "admin", "auditor"})
@@ -30,6 +30,12 @@ ACTS: dict[str, tuple[Relation, frozenset[str]]] = {
     "fulfil": ("parent", _ADMIN),
     "waive": ("parent", _ADMIN),
     "headline": ("parent", _ADMIN),
+    "corrections": ("near", _OWN),
+    "approve": ("desk", _ADMIN),
+    "reject": ("desk", _ADMIN),
+    "confirm": ("own", _ADMIN),
+    "paper": ("own", _ADMIN),
+    "attest": ("own", _ADMIN),
 }
 DRAFT_READERS = _OWN
 
@@ -49,17 +55,31 @@ def may_read(standings: Iterable[Standing], path: str) -> bool:
 
 
 def grant_for(
-    standings: Iterable[Standing], action: str, path: str, parent_path: str | None
+    standings: Iterable[Standing],
+    action: str,
+    path: str,
+    parent_path: str | None,
+    desk: str | None = None,
 ) -> str | None:
     """The grant that allows an action on the plan at `path`; None where no grant does.
 
     `parent_path` is the nearest unit above that takes part; the root stands in for its own parent.
+    `desk` is the path of the unit that decides on a correction that waits; while none does, whoever
+    might be asked has a grant.
     """
     relation, roles = ACTS[action]
-    place = path if relation == "own" or parent_path is None else parent_path
     if action in ("accept", "return", "commitments", "fulfil", "waive") and parent_path is None:
         return None
-    return next((one.grant for one in standings if one.role in roles and one.path == place), None)
+
+    def fits(one: Standing) -> bool:
+        if relation == "desk" and desk is None:
+            return _within(path, one.path)
+        if relation == "near" and one.path == parent_path:
+            return one.role in _ADMIN
+        places = {"own": path, "near": path, "parent": parent_path or path, "desk": desk}
+        return one.path == places[relation]
+
+    return next((one.grant for one in standings if one.role in roles and fits(one)), None)
 
 
 def sees_draft(standings: Iterable[Standing], path: str) -> bool:

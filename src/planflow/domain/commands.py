@@ -186,6 +186,71 @@ class Extend(Command):
     reason: ReasonText
 
 
+class Correction(Noun):
+    """What a correction makes of one further unit's figures, or of the reserve it holds."""
+
+    unit: UnitCode
+    figures: Figures = Field(default_factory=dict)
+    reserve: Figures = Field(default_factory=dict)
+
+
+class Correct(Command):
+    """Propose other figures of the unit in a closed round (N13).
+
+    `also` names further units that move with it; levels above that are not named follow by
+    themselves. One that cites a resolution is an amendment.
+    """
+
+    action: ClassVar[str] = "corrections"
+    round: Name
+    figures: Figures
+    reason: ReasonText
+    reserve: Figures = Field(default_factory=dict)
+    also: tuple[Correction, ...] = Field(default=(), max_length=10_000)
+    reason_code: Name | None = None
+    document_no: DocumentNo = ""
+    cites: tuple[Annotated[DocumentNo, StringConstraints(min_length=1)], ...] = Field(
+        default=(), max_length=20
+    )
+    dated: Annotated[dt.date, Field(strict=True)] | None = None
+
+
+class ApproveCorrection(Command):
+    """Let a proposed correction take effect in every plan it touches (N13, N14)."""
+
+    action: ClassVar[str] = "approve"
+
+
+class RejectCorrection(Command):
+    """Turn a proposed correction down, with a reason (N13)."""
+
+    action: ClassVar[str] = "reject"
+    reason: ReasonText
+
+
+class ConfirmIssue(Command):
+    """Let an issue that a colleague proposed take effect (N14)."""
+
+    action: ClassVar[str] = "confirm"
+
+
+class RecordPaper(Command):
+    """Record what the root's own parent, who is on paper, issued or accepted (N14)."""
+
+    action: ClassVar[str] = "paper"
+    act: Literal["issued", "accepted"]
+    figures: Annotated[Figures, Field(min_length=1)]
+    document_no: Annotated[DocumentNo, StringConstraints(strip_whitespace=True, min_length=1)]
+    dated: Annotated[dt.date, Field(strict=True)]
+    reason: Text = ""
+
+
+class AttestPaper(Command):
+    """Confirm that a colleague recorded a paper as it is (N14)."""
+
+    action: ClassVar[str] = "attest"
+
+
 class NoTask(Noun):
     """A unit of the tree that has no task in this cycle (N1)."""
 

@@ -5,13 +5,13 @@ from typing import Any
 
 from planflow.domain import commands as c
 from planflow.domain.events import Draft
-from planflow.engine import decision, down, promises, up, windows
+from planflow.engine import corrections, decision, down, papers, promises, up, windows
 from planflow.engine.hand import Hand
 from planflow.engine.scene import Scene
 from planflow.errors import in_terms
 
 Decision = Callable[[Scene, Any, Hand], list[Draft]]
-PromiseDecision = Callable[[Scene, str, Any, Hand], list[Draft]]
+DecisionOn = Callable[[Scene, str, Any, Hand], list[Draft]]
 
 PLAN: dict[type[c.Command], Decision] = {
     c.Submit: up.submit,
@@ -25,20 +25,27 @@ PLAN: dict[type[c.Command], Decision] = {
     c.Commit: promises.commit,
     c.Extend: windows.extend,
     c.ChooseHeadline: promises.choose_headline,
+    c.Correct: corrections.propose,
+    c.ConfirmIssue: down.confirm,
+    c.RecordPaper: papers.record,
 }
-PROMISE: dict[type[c.Command], PromiseDecision] = {
+ON: dict[type[c.Command], DecisionOn] = {
     c.DistributeCommitment: promises.distribute,
     c.FulfilCommitment: promises.fulfil,
     c.WaiveCommitment: promises.waive,
+    c.ApproveCorrection: corrections.approve,
+    c.RejectCorrection: corrections.reject,
+    c.AttestPaper: papers.attest,
 }
 
 
-def decide(scene: Scene, command: c.Command, hand: Hand, promise: str = "") -> list[Draft]:
-    """Decide a command; nothing is changed here. `promise` is the id of the commitment it is about.
+def decide(scene: Scene, command: c.Command, hand: Hand, subject: str = "") -> list[Draft]:
+    """Decide a command; nothing is changed here. `subject` is the id of the commitment, correction or
+    paper it is about.
 
     Raises `Refusal`: `invalid`, `illegal_transition`, `guard_failed` or `not_found`.
     """
     with in_terms(scene.negotiation.terms):
-        if type(command) in PROMISE:
-            return PROMISE[type(command)](scene, promise, command, hand)
+        if type(command) in ON:
+            return ON[type(command)](scene, subject, command, hand)
         return PLAN[type(command)](scene, command, hand)

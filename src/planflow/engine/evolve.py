@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from planflow.domain.events import Event
+from planflow.engine import second_fold
 from planflow.engine.machine import Negotiation, enter, stage
 from planflow.engine.state import (
     NEW_PLAN,
@@ -43,7 +44,7 @@ def plan(negotiation: Negotiation, state: PlanState, event: Event) -> PlanState:
     returned = state.record(event.round).returned
     moved = _move(negotiation, state.state, event, returned=returned)
     if event.kind in TRIGGERS:
-        changed = _with(changed, event.round, stage=stage(moved))
+        changed = changed.having(event.round, stage=stage(moved))
     return changed.but(state=moved, position=event.seq)
 
 
@@ -113,15 +114,9 @@ def _move(negotiation: Negotiation, state: str, event: Event, *, returned: bool)
     return negotiation.step(state, trigger)
 
 
-def _with(state: PlanState, round_name: str, **changes: Any) -> PlanState:
-    record: Record = state.record(round_name).but(**changes)
-    return state.but(rounds={**state.rounds, round_name: record})
-
-
 def _submitted(state: PlanState, event: Event) -> PlanState:
     parts = event.parts
-    return _with(
-        state,
+    return state.having(
         event.round,
         reported=parts["figures"],
         reported_reasons=parts["reasons"],
@@ -129,13 +124,15 @@ def _submitted(state: PlanState, event: Event) -> PlanState:
         settled={},
         settled_reasons={},
         hands=tuple(parts["hands"]),
+        authors=(),
+        corrected={},  # a round that was opened once more begins anew
     )
 
 
 def _returned(state: PlanState, event: Event) -> PlanState:
     lines, before = event.parts["reason"]["lines"], state.record(event.round)
     was = SentBack(figures=before.reported, items=before.reconciling)
-    return _with(state, event.round, returned=True, unlocked=tuple(lines), sent_back=was)
+    return state.having(event.round, returned=True, unlocked=tuple(lines), sent_back=was)
 
 
 def _unchanged(state: PlanState, _event: Event) -> PlanState:
@@ -144,8 +141,7 @@ def _unchanged(state: PlanState, _event: Event) -> PlanState:
 
 def _withdrawn(state: PlanState, event: Event) -> PlanState:
     empty = Record()
-    return _with(
-        state,
+    return state.having(
         event.round,
         reported=empty.reported,
         reported_reasons=empty.reported_reasons,
@@ -154,26 +150,29 @@ def _withdrawn(state: PlanState, event: Event) -> PlanState:
 
 
 def _accepted(state: PlanState, event: Event) -> PlanState:
-    return _with(
-        state,
+    return state.having(
         event.round,
         settled=event.parts["figures"],
         settled_reasons=event.parts["reasons"],
         returned=False,
         unlocked=(),
+        authors=(event.actor,) if event.parts["figures"] else (),
     )
 
 
 def _issued(state: PlanState, event: Event) -> PlanState:
-    return _with(
-        state,
+    terms = event.parts["terms"]
+    # What was to be split is another now: a split that waits for a second person is none of it.
+    return state.but(pending=None).having(
         event.round,
         issued=event.parts["figures"],
         issued_also=event.parts.get("also", {}),
         issued_reasons=event.parts["reasons"],
         issued_by=event.id,
         markups=tuple(Markup(**one) for one in event.parts.get("markups", ())),
-        document_no=event.parts["terms"]["document_no"],
+        document_no=terms["document_no"],
+        authors=tuple(terms.get("hands", [event.actor])),
+        corrected={},
     )
 
 
@@ -184,16 +183,20 @@ def _distributed(state: PlanState, event: Event) -> PlanState:
         document_no=event.parts["terms"]["document_no"],
         of=state.record(event.round).issued_by,
     )
-    return _with(state, event.round, split=split)
+    changes: dict[str, Any] = {"split": split}
+    if not split.of:  # the root's own figures begin here
+        hands = tuple(event.parts["terms"].get("hands", [event.actor]))
+        changes |= {"authors": hands, "corrected": {}}
+    return state.but(pending=None).having(event.round, **changes)
 
 
 def _totalled(state: PlanState, event: Event) -> PlanState:
-    return _with(state, event.round, reported=event.parts["figures"])
+    return state.having(event.round, reported=event.parts["figures"], corrected={})
 
 
 def _presented(state: PlanState, event: Event) -> PlanState:
     decision = Decision(presented=event.parts["figures"], presented_by=event.id)
-    return _with(state, event.round, decision=decision)
+    return state.having(event.round, decision=decision)
 
 
 def _decided(state: PlanState, event: Event) -> PlanState:
@@ -201,7 +204,7 @@ def _decided(state: PlanState, event: Event) -> PlanState:
     if presented is None:
         raise ValueError("nothing is decided that was not presented")
     decision = presented.but(figures=event.parts["figures"], **event.parts["terms"])
-    return _with(state, event.round, decision=decision)
+    return state.having(event.round, decision=decision, authors=(event.actor,), corrected={})
 
 
 def _commitment_made(state: PlanState, event: Event) -> PlanState:
@@ -255,4 +258,5 @@ HANDLERS: dict[str, Callable[[PlanState, Event], PlanState]] = {
     "commitment_waived": _commitment_waived,
     "headline_chosen": _headline_chosen,
     "extended": _extended,
+    **second_fold.HANDLERS,
 }

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from planflow.domain.commands import SaveDraft
 from planflow.domain.moments import shown
 from planflow.engine import checks, lines, numbers
+from planflow.engine import second_guards as second
 from planflow.engine.limits import bound_findings, ceiling_findings, drafted, sum_findings
 from planflow.engine.machine import stage
 from planflow.engine.scene import Scene
@@ -327,5 +328,24 @@ ACTIONS: dict[str, Action] = {
         Action("fulfil", None, (holds_due, parent_open, untouched)),
         Action("waive", None, (holds_open, not_settled)),
         Action("headline", None, (has_numbers, not_settled)),
+        Action("corrections", None, (second.correctable, second.nothing_proposed)),
+        Action(
+            "approve", None, (second.holds_proposal, second.other_hands, second.still_correctable)
+        ),
+        Action("reject", None, (second.holds_proposal,)),
+        Action(
+            "confirm",
+            "issue",
+            (
+                round_open,
+                window_open,
+                has_children,
+                second.holds_pending,
+                second.not_who_issued,
+                second.still_splits,
+            ),
+        ),
+        Action("paper", None, (second.only_root, second.paper_round)),
+        Action("attest", None, (second.only_root, second.holds_paper, second.not_who_recorded)),
     )
 }

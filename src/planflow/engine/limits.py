@@ -6,8 +6,9 @@ from typing import Any, cast
 from planflow.domain.figures import TASK
 from planflow.engine import checks, numbers
 from planflow.engine.scene import Scene, Seat
-from planflow.engine.state import Item
+from planflow.engine.state import Item, PlanState
 from planflow.errors import Finding
+from planflow.protocol.models import Protocol, Round
 from planflow.quota import exact
 
 
@@ -88,10 +89,18 @@ def bound_findings(scene: Scene, seat: Seat, figures: Mapping[str, int]) -> Iter
     """Changes from the base beyond what the protocol allows this unit."""
     protocol = scene.negotiation.protocol
     one = protocol.rounds_by_name[scene.round]
+    above = scene.parent.unit.level if scene.parent else None
+    yield from beyond_bound(protocol, one, seat, above, figures)
+
+
+def beyond_bound(
+    protocol: Protocol, one: Round, seat: Seat, above: str | None, figures: Mapping[str, int]
+) -> Iterator[Finding]:
+    """The same in any adjust round, for a unit below one of the level `above`."""
     if one.bounds is None:
         return
     start = numbers.base(seat.plan, one)
-    here = _answers_for(scene, seat, one.bounds.level)
+    here = _answers_for(protocol, seat.unit.level, above, one.bounds.level)
     for off in exact.differences(start, figures):
         bound = one.bounds.indicators.get(off.indicator)
         if off.indicator not in start:
@@ -105,15 +114,22 @@ def bound_findings(scene: Scene, seat: Seat, figures: Mapping[str, int]) -> Iter
 
 
 def ceiling_findings(scene: Scene, seat: Seat, figures: Mapping[str, int]) -> Iterator[Finding]:
-    """Figures above what the unit was issued, each and, where the protocol says so, their sum.
+    """Figures above what the unit was issued, each and, where the protocol says so, their sum."""
+    protocol = scene.negotiation.protocol
+    yield from above_ceiling(protocol, protocol.rounds_by_name[scene.round], seat.plan, figures)
+
+
+def above_ceiling(
+    protocol: Protocol, one: Round, plan: PlanState, figures: Mapping[str, int]
+) -> Iterator[Finding]:
+    """The same in any round.
 
     An indicator that was issued no figure has no ceiling of its own; in a sum it counts.
     """
-    protocol = scene.negotiation.protocol
-    ceiling = protocol.rounds_by_name[scene.round].ceiling
+    ceiling = one.ceiling
     if ceiling is None:
         return
-    issued = numbers.in_force(protocol, seat.plan, ceiling.round)
+    issued = numbers.in_force(protocol, plan, ceiling.round)
     limited = {name: value for name, value in figures.items() if name in issued}
     yield from _above(issued, limited)
     for group in protocol.summed_indicators() if ceiling.also_sum else ():
@@ -129,11 +145,11 @@ def _above(limits: Mapping[str, int], figures: Mapping[str, int]) -> Iterator[Fi
             yield Finding("within_ceiling", _fields(off))
 
 
-def _answers_for(scene: Scene, seat: Seat, level: str) -> bool:
+def _answers_for(protocol: Protocol, own: str, above: str | None, level: str) -> bool:
     """Whether the bound of a level is held here: at the highest unit of a branch not above it."""
-    place = scene.negotiation.protocol.level_order
-    above = scene.parent is not None and place[scene.parent.unit.level] >= place[level]
-    return place[seat.unit.level] >= place[level] and not above
+    place = protocol.level_order
+    covered = above is not None and place[above] >= place[level]
+    return place[own] >= place[level] and not covered
 
 
 def _fields(off: exact.Difference) -> dict[str, object]:

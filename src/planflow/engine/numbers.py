@@ -23,6 +23,7 @@ class Number:
     value: int
     reason_code: str = ""
     document_no: str = ""
+    hands: tuple[str, ...] = ()  # of a correction: who proposed and who approved it
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,16 +39,18 @@ class Headline:
 def in_force(protocol: Protocol, plan: PlanState, round_name: str) -> dict[str, int]:
     """The unit's number per indicator in one round: settled, else reported; down: the task.
 
-    Where silence settled the round (N9), what it was declared to mean stands instead.
+    Where silence settled the round (N9), what it was declared to mean stands instead; a correction
+    stands over all of these (N13).
     """
     record = plan.record(round_name)
     one = protocol.rounds_by_name[round_name]
     if one.kind == "down":
         return _task(record)
     if one.kind == "decision":
-        return record.decision.in_force if record.decision else {}
+        return (record.decision.in_force if record.decision else {}) | _corrected(record)
     lapse = plan.lapses.get(round_name)
     offered = lapse.figures if lapse else {**record.reported.get(TASK, {}), **record.settled}
+    offered = {**offered, **_corrected(record)}
     return {**base(plan, one), **offered} if one.kind == "adjust" else offered
 
 
@@ -106,7 +109,12 @@ def reached(plan: PlanState, round_name: str) -> bool:
 def _task(record: Record) -> dict[str, int]:
     # nobody issues to the root: its task is what it split
     begins = record.split is not None and not record.issued_by
-    return dict(record.split.total if record.split and begins else record.issued)
+    found = record.split.total if record.split and begins else record.issued
+    return {**found, **_corrected(record)}
+
+
+def _corrected(record: Record) -> dict[str, int]:
+    return {name: one.value for name, one in record.corrected.items()}
 
 
 def reserve_held(plan: PlanState, adjust: Round) -> dict[str, int]:
@@ -117,7 +125,7 @@ def reserve_held(plan: PlanState, adjust: Round) -> dict[str, int]:
     split = plan.record(adjust.base or "").split
     held: list[Amounts] = []
     if split:
-        held = [split.reserve, {name: -added for name, added in split.markup.items()}]
+        held = [split.held, {name: -added for name, added in split.markup.items()}]
     held += [
         {promise.indicator: promise.reserve}
         for promise in plan.promises
@@ -216,6 +224,7 @@ def _raise(chosen: dict[str, Headline], cycle: CycleState, promise: Promise) -> 
 
 def numbers(plan: PlanState) -> Iterator[Number]:
     """Every offer that stands, round by round, in the order in which the sides speak."""
+    yield from _paper_numbers(plan)
     for name, record in plan.rounds.items():
         yield from _up_numbers(name, record)
         yield from _down_numbers(name, record, _promised(plan, name))
@@ -223,6 +232,8 @@ def numbers(plan: PlanState) -> Iterator[Number]:
     for name, lapse in plan.lapses.items():
         for indicator, value in lapse.figures.items():
             yield Number(name, "silence", TASK, indicator, value)
+    for name, record in plan.rounds.items():
+        yield from _corrected_numbers(name, record)
     for promise in plan.promises:
         if promise.funded and promise.status != "waived":
             yield Number(
@@ -265,6 +276,22 @@ def _up_numbers(name: str, record: Record) -> Iterator[Number]:
     for indicator, value in record.settled.items():
         yield Number(
             name, "settled", TASK, indicator, value, record.settled_reasons.get(indicator, "")
+        )
+
+
+def _paper_numbers(plan: PlanState) -> Iterator[Number]:
+    for paper in plan.papers:
+        if paper.status == "confirmed":
+            for indicator, value in paper.figures.items():
+                yield Number(paper.round, "paper", TASK, indicator, value, "", paper.document_no)
+
+
+def _corrected_numbers(name: str, record: Record) -> Iterator[Number]:
+    for indicator, one in record.corrected.items():
+        side = "amended" if one.amended else "corrected"
+        hands = (one.proposed_by, one.approved_by)
+        yield Number(
+            name, side, TASK, indicator, one.value, one.reason_code, one.document_no, hands
         )
 
 

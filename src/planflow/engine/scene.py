@@ -1,6 +1,7 @@
 """What a decision may look at: the unit, the units beside it that its rules read, the cycle."""
 
 import datetime as dt
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from planflow.domain.units import UnitNode
@@ -30,10 +31,24 @@ class Seat:
 
 
 @dataclass(frozen=True, slots=True)
+class Ground:
+    """What a correction in a closed round may move: the units it names, and all above them (N13).
+
+    `above` and `below` are the nearest units that take part in that round.
+    """
+
+    round: str
+    seats: Mapping[str, Seat]
+    above: Mapping[str, str]
+    below: Mapping[str, tuple[UnitNode, ...]]
+
+
+@dataclass(frozen=True, slots=True)
 class Scene:
     """One plan and its neighbours: nearest units above and below that take part (N2).
 
-    `now` is the instant the act is recorded at; without it no window has begun or ended.
+    `now` is the instant the act is recorded at; without it no window has begun or ended. `ground`
+    is there for a correction being proposed or waiting; `said` are texts of an issue being confirmed.
     """
 
     negotiation: Negotiation
@@ -46,6 +61,8 @@ class Scene:
         None  # the unit or the nearest above that was issued what the round answers
     )
     now: dt.datetime | None = None
+    ground: Ground | None = None
+    said: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def round(self) -> str:

@@ -13,7 +13,7 @@ from planflow.domain.moments import end_of, local_date
 from planflow.domain.units import UnitNode
 from planflow.engine import checks, numbers
 from planflow.engine.machine import START_OF_KIND, Negotiation, enter, lapses, stage
-from planflow.engine.scene import Scene, Seat, takes_part, window_of
+from planflow.engine.scene import Ground, Scene, Seat, takes_part, window_of
 from planflow.engine.state import CycleState, Lapse, PlanState
 from planflow.engine.windows import workday_before
 from planflow.protocol import silence
@@ -43,6 +43,7 @@ def seen(scene: Scene) -> Scene:
         children=tuple(_seat(scene, one) for one in scene.children),
         descendants=tuple(_seat(scene, one) for one in scene.descendants),
         issued=_seat(scene, scene.issued) if scene.issued else None,
+        ground=_ground(scene, scene.ground) if scene.ground else None,
     )
 
 
@@ -87,6 +88,11 @@ def _seat(scene: Scene, seat: Seat) -> Seat:
     kept = seat.stored
     plan = catch_up(scene.negotiation, scene.cycle, seat.unit, kept, scene.now)
     return replace(seat, plan=plan, kept=kept)
+
+
+def _ground(scene: Scene, ground: Ground) -> Ground:
+    seats = {code: _seat(scene, one) for code, one in ground.seats.items()}
+    return replace(ground, seats=seats)
 
 
 def _settling(

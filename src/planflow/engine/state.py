@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections.abc import Mapping
+from typing import Any
 
 from pydantic import Field
 
@@ -43,10 +44,27 @@ class Split(Portion):
     markup_reasons: dict[str, str] = Field(default_factory=dict)
     document_no: str = ""
     of: str = ""
+    corrected: dict[str, int] = Field(default_factory=dict)  # parts of the reserve, since (N13)
+
+    @property
+    def held(self) -> dict[str, int]:
+        """The reserve as it stands."""
+        return {**self.reserve, **self.corrected}
 
     def portions(self) -> dict[str, Portion]:
         """All that was split, by basis."""
         return {TASK: self, **self.also}
+
+
+class Corrected(Noun):
+    """A number put over another after its round was closed, with who did it (N13)."""
+
+    value: int
+    reason_code: str = ""
+    document_no: str = ""
+    amended: bool = False  # by a resolution that was cited
+    proposed_by: str = ""
+    approved_by: str = ""
 
 
 class Decision(Noun):
@@ -92,7 +110,72 @@ class Record(Noun):
     sent_back: SentBack | None = None  # the report that was returned last
     decision: Decision | None = None
     hands: tuple[str, ...] = ()  # who typed or submitted what stands here (N14)
+    authors: tuple[str, ...] = ()  # who put the other side's number: settled, issued, decided (N14)
+    corrected: dict[str, Corrected] = Field(default_factory=dict)  # over whatever stood (N13)
     stage: str = ""  # the last one reached in this round
+
+
+class Proposal(Noun):
+    """A correction of figures in a closed round, as proposed; by unit, its own first (N13).
+
+    `was` are the figures in force when it was proposed; `top` is the unit whose admin decides;
+    `hands` are people who may not: who proposed it, and whose figures it corrects (N14).
+    """
+
+    id: str
+    event: str
+    round: str
+    by: str
+    figures: dict[str, dict[str, int]]
+    reserve: dict[str, dict[str, int]]
+    was: dict[str, dict[str, int]]
+    top: str
+    hands: tuple[str, ...]
+    reason_code: str = ""
+    document_no: str = ""
+    dated: str = ""
+    cites: tuple[str, ...] = ()
+    status: str = "proposed"  # proposed | approved | rejected
+    decided_by: str = ""
+
+    @property
+    def amends(self) -> bool:
+        """Whether it goes back to a resolution."""
+        return bool(self.cites)
+
+
+class PendingIssue(Noun):
+    """An issue that waits for a second person (N14). Free texts stay in its event.
+
+    `allocations` hold unit, figures, and per indicator with a reason its code, empty for words alone.
+    """
+
+    event: str
+    round: str
+    by: str
+    total: dict[str, int]
+    reserve: dict[str, int]
+    also: dict[str, Portion] = Field(default_factory=dict)
+    markup_reasons: dict[str, str] = Field(default_factory=dict)
+    allocations: tuple[dict[str, Any], ...]
+    reasoned: bool
+    document_no: str
+    cites: tuple[str, ...]
+    dated: str
+
+
+class Paper(Noun):
+    """What the root's parent did on paper, recorded by one person and confirmed by another (N14)."""
+
+    id: str
+    round: str
+    act: str
+    figures: dict[str, int]
+    document_no: str
+    dated: str
+    by: str
+    status: str = "recorded"  # recorded | confirmed | superseded
+    confirmed_by: str = ""
 
 
 class Promise(Noun):
@@ -143,6 +226,9 @@ class PlanState(Noun):
     promises: tuple[Promise, ...] = ()
     headline: dict[str, Chosen] = Field(default_factory=dict)
     extensions: dict[str, dt.datetime] = Field(default_factory=dict)
+    corrections: tuple[Proposal, ...] = ()
+    pending: PendingIssue | None = None
+    papers: tuple[Paper, ...] = ()
     lapses: dict[str, Lapse] = Field(default_factory=dict, exclude=True)
 
     @property
@@ -157,6 +243,21 @@ class PlanState(Noun):
     def promise(self, promise_id: str) -> Promise | None:
         """The commitment of this id, if the unit holds it."""
         return next((one for one in self.promises if one.id == promise_id), None)
+
+    @property
+    def proposal(self) -> Proposal | None:
+        """The correction that waits for a decision: at most one."""
+        return next((one for one in self.corrections if one.status == "proposed"), None)
+
+    def paper(self, round_name: str, act: str, status: str = "confirmed") -> Paper | None:
+        """The last paper of a round in such a standing."""
+        found = [p for p in self.papers if (p.round, p.act, p.status) == (round_name, act, status)]
+        return found[-1] if found else None
+
+    def having(self, round_name: str, **changes: Any) -> "PlanState":
+        """The same plan with other numbers in one round."""
+        record = self.record(round_name).but(**changes)
+        return self.but(rounds={**self.rounds, round_name: record})
 
 
 _NOTHING = Record()

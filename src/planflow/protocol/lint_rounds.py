@@ -24,6 +24,8 @@ def rounds(protocol: Protocol, lines: Lines) -> Iterator[Finding]:
             yield from _levels(here)
         if one.binding and one.kind != "down":
             yield here.finding("binding_not_down", "binding")
+        if one.second_person and one.kind != "down":
+            yield here.finding("second_person_not_down", "second_person")
         if one.kind == "adjust":
             yield from _adjust(here)
             yield from _base(here)

@@ -3,7 +3,7 @@
 from functools import cached_property
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StrictBool, StringConstraints
 
 from planflow.domain.figures import Noun
 
@@ -78,7 +78,8 @@ class Round(Noun):
     """One round: who takes part, what its figures are, what it answers.
 
     `durations` are working days from the round's opening, by level; `silence` is what it means when
-    a level's units do not answer in time (N9).
+    a level's units do not answer in time (N9). `second_person`: what is issued waits until a
+    colleague confirms it (N14).
     """
 
     name: Name
@@ -97,6 +98,7 @@ class Round(Noun):
     bounds: Bounds | None = None
     durations: dict[Name, WorkingDays] = Field(default_factory=dict)
     silence: dict[Name, Words] = Field(default_factory=dict)
+    second_person: StrictBool = False
 
 
 class ReasonCode(Noun):

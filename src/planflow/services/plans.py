@@ -18,7 +18,7 @@ from planflow.engine.scene import Scene
 from planflow.engine.state import NEW_PLAN
 from planflow.errors import Finding, Refusal, in_terms, invalid
 from planflow.ledger.leaf import unseal
-from planflow.services import calls, comparing, people
+from planflow.services import calls, comparing, people, subjects
 from planflow.services.calls import Call
 from planflow.services.comparing import Shown
 from planflow.services.people import Reader
@@ -51,6 +51,12 @@ COMMANDS: dict[str, type[c.Command]] = {
         c.FulfilCommitment,
         c.WaiveCommitment,
         c.ChooseHeadline,
+        c.Correct,
+        c.ApproveCorrection,
+        c.RejectCorrection,
+        c.ConfirmIssue,
+        c.RecordPaper,
+        c.AttestPaper,
     )
 }
 
@@ -66,28 +72,30 @@ class Sight:
 
 
 def act(
-    site: Site, reader: Reader, call: Call, cycle: str, unit: str, action: str, promise: str = ""
+    site: Site, reader: Reader, call: Call, cycle: str, unit: str, action: str, subject: str = ""
 ) -> PlanView:
     """Carry out one act on a plan, or refuse it and write nothing.
 
+    `subject` is the id of the commitment, correction or paper it is about.
     Checks run in the contract's order: sight, right, replay, version, shape, rules. Raises `Refusal`.
     """
 
     # Read before any row is locked, told when its turn in the order of checks has come.
     command_or_refusal = attempt(COMMANDS[action], call.body)
+    asked = subjects.asked(command_or_refusal) if action == c.Correct.action else None
 
     def work(tx: Tx) -> PlanView:
         lock: reading.Lock = "update" if action in _TURNING else "share"
         sight = _sight(site, tx, reader, cycle, unit, lock)
-        if not promise:
+        if not subject:
             _right(sight, action)
         calls.wait_for(tx, reader, call)
-        stage = reading.stage(
-            site.database, tx, sight.head, sight.unit, sight.parent, action, clock=site.clock
-        )
-        if promise and stage.scene.own.plan.promise(promise) is None:
-            raise Refusal("not_found", {"kind": "commitment", "name": promise})
-        grant = _right(sight, action)
+        around = (sight.head, sight.unit, sight.parent, action)
+        named = subjects.named(site, tx, sight.head, sight.standings, sight.unit, asked)
+        stage = reading.stage(site.database, tx, *around, named, clock=site.clock)
+        plan = stage.scene.own.plan
+        subjects.check(plan, action, subject)
+        grant = _right(sight, action, subjects.desk(sight.unit, plan))
         used = calls.replayed(tx, reader, call)
         if used is not None:
             return _replayed(tx, stage, reader, sight, used)
@@ -95,7 +103,7 @@ def act(
         calls.check_version(call, version)
         command = command_or_refusal()
         hand = people.hand(site, reader, grant)
-        after, done = _carry_out(site, tx, stage, command, hand, promise)
+        after, done = _carry_out(site, tx, stage, command, hand, subject)
         event, chain = (done.event.id, done.chain.hex()) if done else (None, None)
         position, now = after.scene.own.plan.position, after.heads[unit].version
         then = KeyUsed(call.digest, position, now, event, chain, after.cycle.state.position)
@@ -244,16 +252,16 @@ def _sight(site: Site, tx: Tx, reader: Reader, cycle: str, unit: str, lock: read
     return Sight(head, place, trees.above(site.database, tx, cycle, place, levels), standings)
 
 
-def _right(sight: Sight, action: str) -> str:
+def _right(sight: Sight, action: str, desk: str | None = None) -> str:
     above = sight.parent.path if sight.parent else None
-    grant = access.grant_for(sight.standings, action, sight.unit.path, above)
+    grant = access.grant_for(sight.standings, action, sight.unit.path, above, desk)
     if grant is None:
         raise Refusal("forbidden", {"action": action})
     return grant
 
 
 def _carry_out(
-    site: Site, tx: Tx, stage: Stage, command: c.Command, hand: Hand, promise: str
+    site: Site, tx: Tx, stage: Stage, command: c.Command, hand: Hand, subject: str
 ) -> tuple[Stage, Recorded | None]:
     """Decide and write; a working copy leaves no event."""
     if isinstance(command, c.SaveDraft):
@@ -261,7 +269,7 @@ def _carry_out(
             draft = up.save_draft(stage.scene, command, hand)
         typists = sorted({*stage.scene.own.typists, hand.actor})
         return appending.save_working_copy(tx, stage, draft, typists), None
-    drafts: list[Draft] = decide(stage.scene, command, hand, promise)
+    drafts: list[Draft] = decide(stage.scene, command, hand, subject)
     own = stage.scene.own.unit
     pen = site.pen(hand.actor, hand.grant, hand.via, stage.scene.now)
     on_plans = [draft for draft in drafts if draft.unit]

@@ -13,7 +13,7 @@ from planflow.engine.state import Promise, Window
 from planflow.errors import NO_TERMS, Finding, Terms
 from planflow.messages import sentence
 from planflow.protocol.silence import STAY_OPEN
-from planflow.services import apart
+from planflow.services import apart, subjects, two_persons
 from planflow.services.beside_views import GapView
 from planflow.services.people import Reader
 from planflow.services.views import (
@@ -78,6 +78,7 @@ def plan_view(
         splits=_splits(own),
         decisions=_decisions(own),
         window=_window(scene),
+        **two_persons.shown(own.plan),
         silence={name: lapse.rule for name, lapse in own.plan.lapses.items()},
         actions=_actions(scene, reader, standings),
     )
@@ -182,6 +183,7 @@ def _number(one: numbers.Number) -> NumberView:
         value=one.value,
         reason_code=one.reason_code or None,
         document_no=one.document_no or None,
+        hands=list(one.hands),
     )
 
 
@@ -206,8 +208,11 @@ def commitment(promise: Promise) -> CommitmentView:
 def _splits(own: Seat) -> dict[str, SplitView]:
     return {
         name: SplitView(
-            total=record.split.total,
-            reserve=record.split.reserve,
+            total={
+                name: record.corrected[name].value if name in record.corrected else value
+                for name, value in record.split.total.items()
+            },
+            reserve=record.split.held,
             also={
                 basis: PortionView(total=one.total, reserve=one.reserve)
                 for basis, one in record.split.also.items()
@@ -235,9 +240,10 @@ def _decisions(own: Seat) -> dict[str, DecisionView]:
 
 def _actions(scene: Scene, reader: Reader, standings: Sequence[Standing]) -> list[ActionView]:
     parent = scene.parent.unit.path if scene.parent else None
+    desk = subjects.desk(scene.own.unit, scene.own.plan)
     found = []
     for name in ACTS:
-        if table.grant_for(standings, name, scene.own.unit.path, parent) is None:
+        if table.grant_for(standings, name, scene.own.unit.path, parent, desk) is None:
             found.append(_not_theirs(name, reader.lang))
             continue
         findings = guards.blocked(scene, name, reader.user_id)

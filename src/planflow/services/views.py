@@ -6,6 +6,7 @@ from typing import Any, Generic, TypeVar
 from pydantic import Field
 
 from planflow.services.beside_views import BesideView, GapView, SignalView, StockView
+from planflow.services.two_person_views import CorrectionView, PaperView, PendingView
 from planflow.services.view import View
 
 T = TypeVar("T")
@@ -146,7 +147,7 @@ class CycleView(Receipt):
 
 
 class NumberView(View):
-    """One offer that stands."""
+    """One offer that stands. `hands` of a corrected number: who proposed and who approved it."""
 
     round: str
     side: str
@@ -155,6 +156,7 @@ class NumberView(View):
     value: int
     reason_code: str | None = None
     document_no: str | None = None
+    hands: list[str] = Field(default_factory=list)
 
 
 class HeadlineView(View):
@@ -280,6 +282,7 @@ class PlanView(Receipt):
     `gaps` are those of the task, `also_gaps` those of further numbers by basis. `markups` are what the
     levels above and then the unit itself added on top; `changed` is what the unit's last report
     changed since it was returned, `changed_also` the same of further numbers (N5, N7).
+    `pending` is an issue that waits for a second person; `papers` is what the root's own parent did.
     `silence` names rounds the unit did not answer in time, with the rule that stands for its answer.
     """
 
@@ -307,6 +310,9 @@ class PlanView(Receipt):
     signals: list[SignalView] | None = None
     stocks: dict[str, StockView] | None = None
     decisions: dict[str, DecisionView] = Field(default_factory=dict)
+    corrections: list[CorrectionView] = Field(default_factory=list)
+    pending: PendingView | None = None
+    papers: list[PaperView] = Field(default_factory=list)
     window: PlanWindowView | None = None
     silence: dict[str, str] = Field(default_factory=dict)
     actions: list[ActionView] = Field(default_factory=list)

@@ -18,19 +18,28 @@ from sqlalchemy.dialects import postgresql
 from planflow.domain.units import UnitNode
 from planflow.engine import silence
 from planflow.engine.machine import Negotiation, compile_protocol
-from planflow.engine.scene import Scene, Seat, answered_levels
+from planflow.engine.scene import Ground, Scene, Seat, answered_levels
 from planflow.engine.state import CycleState, PlanState
 from planflow.ledger.chain import START
 from planflow.store import trees
-from planflow.store.tables import CommitmentRow, CycleRow, PlanRow, ProtocolTextRow, table
+from planflow.store.grounds import Named, reaches
+from planflow.store.tables import (
+    CommitmentRow,
+    CycleRow,
+    EventPartRow,
+    PlanRow,
+    ProtocolTextRow,
+    table,
+)
 from planflow.store.transaction import Database, Tx
 
 CYCLES, PLANS, TEXTS = table(CycleRow), table(PlanRow), table(ProtocolTextRow)
-COMMITMENTS = table(CommitmentRow)
+COMMITMENTS, PARTS = table(CommitmentRow), table(EventPartRow)
 Lock = Literal["none", "share", "update"]
 Clock = Callable[[], dt.datetime]
 _IN_AT_MOST = 500
-_ACTS_ON_CHILDREN = ("issue", "distribute")
+_ACTS_ON_CHILDREN = ("issue", "confirm", "distribute")
+_ON_CORRECTIONS = ("corrections", "approve", "reject")
 _ACTS_ON_PARTS = ("fulfil", "waive")
 
 
@@ -66,6 +75,8 @@ class Stage:
         """All seats of the scene by unit code."""
         scene = self.scene
         around = (*scene.children, *scene.descendants, *((scene.parent,) if scene.parent else ()))
+        if scene.ground:
+            around = (*scene.ground.seats.values(), *around)
         return {seat.unit.code: seat for seat in (*around, scene.own)}
 
     def after(self, seats: dict[str, Seat], heads: dict[str, PlanHead]) -> "Stage":
@@ -77,6 +88,9 @@ class Stage:
             children=tuple(seats[one.unit.code] for one in self.scene.children),
             descendants=tuple(seats[one.unit.code] for one in self.scene.descendants),
         )
+        if scene.ground:
+            moved = {code: seats[code] for code in scene.ground.seats}
+            scene = replace(scene, ground=replace(scene.ground, seats=moved))
         return Stage(silence.seen(scene), self.cycle, heads)
 
 
@@ -119,16 +133,20 @@ def stage(
     unit: UnitNode,
     parent: UnitNode | None,
     action: str = "",
+    named: Named | None = None,
     *,
     clock: Clock,
 ) -> Stage:
     """What an action on a unit's plan may look at; locked for a writing action.
 
     `action` names what will be done; empty for reading, which shows everything and locks nothing.
+    `named` is what a correction names: all it reaches is locked, and before anything below it (N18).
     The clock is asked once all locks are held: at that instant the act is judged and recorded (N9).
     """
     cycle, writing = head.state.id, bool(action)
     heads: dict[str, PlanHead] = {}
+    if action in _ON_CORRECTIONS:
+        _hold(database, tx, head, unit, parent, named)
     upper = _seats(tx, head, [parent] if parent else [], "share" if writing else "none", heads)
     own = _seats(tx, head, [unit], "update" if writing else "none", heads)[unit.code]
     nodes = trees.below(database, tx, cycle, [unit], levels_now(head))[unit.code]
@@ -146,8 +164,71 @@ def stage(
         tuple(parts.values()),
         _issued(database, tx, head, own),
         clock(),
+        _grounds(database, tx, head, [own], heads, named)[unit.code],
+        _said(tx, own) if action == "confirm" else {},
     )
     return Stage(silence.seen(scene), head, heads)
+
+
+def _hold(
+    database: Database,
+    tx: Tx,
+    head: CycleHead,
+    unit: UnitNode,
+    parent: UnitNode | None,
+    named: Named | None,
+) -> None:
+    """Lock all that a correction reaches in one statement, ancestors first."""
+    named = named or _proposed(_seats(tx, head, [unit], "none", {})[unit.code])
+    asked = {unit.code: named} if named else {}
+    found = reaches(database, tx, head.state.id, head.negotiation, asked)
+    held = {one.code: one for reach in found.values() for one in reach.units}
+    held |= {one.code: one for one in (parent, unit) if one is not None}
+    _seats(tx, head, sorted(held.values(), key=lambda one: one.path), "update", {})
+
+
+def _grounds(
+    database: Database,
+    tx: Tx,
+    head: CycleHead,
+    owners: Sequence[Seat],
+    heads: dict[str, PlanHead],
+    named: Named | None = None,
+) -> dict[str, Ground | None]:
+    """What the correction of each of these units reaches, if one is proposed or waits there."""
+    asked = {seat.unit.code: named or _proposed(seat) for seat in owners}
+    wanted = {code: one for code, one in asked.items() if one is not None}
+    if not wanted:
+        return dict.fromkeys(asked)
+    found = reaches(database, tx, head.state.id, head.negotiation, wanted)
+    known = {seat.unit.code: seat for seat in owners}
+    lacking = {one.code: one for reach in found.values() for one in reach.units}
+    units = [unit for code, unit in lacking.items() if code not in known]
+    seats = _seats(tx, head, units, "none", heads) | known
+    return dict.fromkeys(asked) | {
+        code: Ground(
+            reach.round,
+            {one.code: seats[one.code] for one in reach.units},
+            reach.above,
+            reach.below,
+        )
+        for code, reach in found.items()
+    }
+
+
+def _proposed(seat: Seat) -> Named | None:
+    waiting = seat.plan.proposal
+    return Named(waiting.round, list(waiting.figures)) if waiting else None
+
+
+def _said(tx: Tx, own: Seat) -> dict[str, str]:
+    """The texts of an issue that waits; those erased since are absent."""
+    pending = own.plan.pending
+    query = select(PARTS.c.value).where(PARTS.c.part == "texts", PARTS.c.value.is_not(None))
+    if pending is None:
+        return {}
+    rows = tx.connection.execute(query.where(PARTS.c.event_id == pending.event)).scalars()
+    return {told["of"]: told["text"] for told in map(orjson.loads, rows)}
 
 
 def _issued(database: Database, tx: Tx, head: CycleHead, own: Seat) -> Seat | None:
@@ -182,7 +263,9 @@ def stages(
     everyone |= {child.code: child for children in below.values() for child in children}
     everyone |= {unit.code: unit for unit in units}
     seats = _seats(tx, head, list(everyone.values()), "none", heads)
-    parts = _parts(database, tx, head, [seats[unit.code] for unit in units])
+    owners = [seats[unit.code] for unit in units]
+    parts = _parts(database, tx, head, owners)
+    grounds = _grounds(database, tx, head, owners, heads)
     found = []
     for unit in units:
         over, under, holder = parents[unit.code], below[unit.code], issued[unit.code]
@@ -195,6 +278,7 @@ def stages(
             parts[unit.code],
             seats[holder.code] if holder else None,
             now,
+            grounds[unit.code],
         )
         found.append(Stage(silence.seen(scene), head, heads))
     return found

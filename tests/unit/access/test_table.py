@@ -20,13 +20,14 @@ PLACES = {"own": "R/C", "parent": "R", "child": "R/C/A", "beside": "R/D", "nowhe
 PLAN, PARENT = "R/C", "R"
 
 MAY = {
-    ("own", "planner"): {"draft", "submit", "withdraw", "acknowledge"},
+    ("own", "planner"): {"draft", "submit", "withdraw", "acknowledge", "corrections"},
     ("own", "admin"): {
         *("draft", "submit", "withdraw", "acknowledge", "issue", "distribute"),
-        *("present", "decide"),
+        *("present", "decide", "corrections", "approve", "reject", "confirm", "paper", "attest"),
     },
     ("parent", "admin"): {
         *("accept", "return", "commitments", "fulfil", "waive", "headline", "extensions"),
+        *("corrections", "approve", "reject"),
     },
 }
 
@@ -61,6 +62,19 @@ def test_the_root_stands_in_for_its_own_parent_for_its_headline_and_its_time() -
     admin = Standing("g", "admin", "R")
     allowed = {name for name in ACTS if grant_for([admin], name, "R", None)}
     assert allowed == MAY["own", "admin"] | {"headline", "extensions"}
+
+
+@pytest.mark.parametrize("action", ["approve", "reject"])
+def test_a_correction_that_waits_is_decided_at_one_desk(action: str) -> None:
+    for place, desk, may in (
+        ("own", "R/C", True),
+        ("parent", "R/C", False),
+        ("own", "R", False),
+        ("parent", "R", True),
+    ):
+        grant = grant_for([standing("admin", place)], action, PLAN, PARENT, desk)
+        assert bool(grant) == may, (place, desk)
+        assert grant_for([standing("planner", place)], action, PLAN, PARENT, desk) is None
 
 
 def test_the_grant_that_allows_is_the_one_recorded() -> None:
