@@ -28,7 +28,7 @@ from planflow.engine.decide import decide
 from planflow.engine.hand import Hand
 from planflow.engine.machine import Negotiation, compile_protocol, stage
 from planflow.engine.rounds import Survey, Unfinished
-from planflow.engine.scene import Ground, Scene, Seat, answered_levels, standing, takes_part
+from planflow.engine.scene import Ground, Scene, Seat, answered_round, standing, takes_part
 from planflow.engine.state import NEW_PLAN, CycleState, PlanState
 from planflow.engine.windows import Opening
 from planflow.errors import Finding, Refusal
@@ -195,7 +195,8 @@ class Board:
             (one for one, plan in self.plans.items() for p in plan.promises if p.part_of in wholes),
             key=lambda one: self.nodes[one].path,
         )
-        levels = answered_levels(self.negotiation, self.round)
+        answered = answered_round(self.negotiation, self.round)
+        levels = self.negotiation.protocol.levels_of(answered) if answered else frozenset()
         issued = code if self.nodes[code].level in levels else self.parent(code, levels)
         scene = Scene(
             self.negotiation,

@@ -11,6 +11,7 @@ The fixture `world` is the tree below; `World(site)` is an empty one, for a tree
 
 from __future__ import annotations
 
+import datetime as dt
 import itertools
 import json
 from collections import defaultdict
@@ -22,12 +23,12 @@ from typing import Any
 from sqlalchemy import and_, select
 
 from planflow.errors import PlanflowError, Refusal
-from planflow.services import cycles, past, people, plans, units
+from planflow.services import cycles, past, people, plans, tree, units
 from planflow.services.calls import Call
 from planflow.services.people import Reader
 from planflow.services.site import Site
 from planflow.services.units import Imported
-from planflow.services.views import CycleView, EventView, PlanView
+from planflow.services.views import CycleView, EventView, PlaceView, PlanView
 from planflow.store.tables import METADATA, CycleUnitRow, PlanRow, table
 
 # Region R; city C with counties A (a poor county), B, and Z without task.
@@ -130,7 +131,8 @@ class World:
         """The tree of the cycle, ancestors first."""
         rows = table(CycleUnitRow)
         query = select(rows.c.code, rows.c.level, rows.c.parent_code, rows.c.no_task)
-        query = query.where(rows.c.cycle_id == (cycle or self.name)).order_by(rows.c.path)
+        query = query.where(rows.c.cycle_id == (cycle or self.name), rows.c.left.is_(False))
+        query = query.order_by(rows.c.path)
         found = self.site.database.read(lambda tx: tx.connection.execute(query).all())
         return {row.code: Place(row.code, row.level, row.parent_code, row.no_task) for row in found}
 
@@ -158,12 +160,15 @@ class World:
         root: str = "R",
         leaf_level: str = "county",
         no_task: Iterable[Mapping[str, str]] = NO_TASK,
+        cuts: Iterable[Mapping[str, str]] = (),
         key: str | None = None,
         **more: Any,
     ) -> CycleView:
         """Open a cycle; from then on it is the one that is meant."""
         body = {"id": name, "protocol": protocol, "year": year, "root": root}
         body |= {"leaf_level": leaf_level, "no_task": [dict(one) for one in no_task], **more}
+        if cuts:
+            body["cuts"] = [dict(one) for one in cuts]
         made = cycles.create_cycle(self.site, self.readers[who], self.call(body=body, key=key))
         self.name = name
         return made
@@ -210,6 +215,34 @@ class World:
         where = cycle or self.name
         call = self.call(f"/cycles/{where}", {"reason": "演练结束"}, key=key, method="DELETE")
         return cycles.drop_cycle(self.site, self.readers[who], call, where)
+
+    def change_tree(
+        self,
+        *changes: Mapping[str, Any],
+        who: str | None = None,
+        document_no: str = "桂民复〔2019〕12号",
+        key: str | None = None,
+        **more: Any,
+    ) -> CycleView:
+        """Change the tree of the cycle, by a document."""
+        body = {"document_no": document_no, "changes": list(changes), **more}
+        call = self.call(f"/cycles/{self.name}/tree", body, key=key)
+        reader = self.readers[who or self._root_admin(self.name)]
+        return tree.change_tree(self.site, reader, call, self.name)
+
+    def tree(
+        self, who: str | None = None, as_of: dt.datetime | None = None
+    ) -> dict[str, PlaceView]:
+        """The tree as somebody sees it, now or then."""
+        reader = self.readers[who or self._root_admin(self.name)]
+        found: list[PlaceView] = []
+        cursor: str | None = None
+        while True:
+            page = tree.get_tree(self.site, reader, self.name, as_of, cursor)
+            found += page.items
+            cursor = page.next
+            if cursor is None:
+                return {one.unit: one for one in found}
 
     def _root_admin(self, cycle: str) -> str:
         return self.hand(next(iter(self.places(cycle))), "admin")

@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from planflow.domain import commands
+from planflow.domain import commands, tree_commands
 from planflow_api.schemas import Problem
 
 _REF = "#/components/schemas/{model}"
@@ -37,6 +37,7 @@ MODELS: tuple[type[BaseModel], ...] = (
     commands.ConfirmIssue,
     commands.RecordPaper,
     commands.AttestPaper,
+    tree_commands.ChangeTree,
 )
 
 

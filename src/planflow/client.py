@@ -240,6 +240,14 @@ class Client(_Register):
         """A cycle and the standing of its rounds."""
         return self._get("cycles", cycle)
 
+    def change_tree(self, cycle: str, body: Body, *, key: str | None = None) -> Answer:
+        """Change the cycle's tree, by a document."""
+        return self._send("POST", "cycles", cycle, "tree", body=body, key=key)
+
+    def tree(self, cycle: str, *, as_of: str | None = None) -> Iterator[Answer]:
+        """The cycle's tree in sight, now or as it stood at a time."""
+        return self._pages("cycles", cycle, "tree", as_of=as_of)
+
     def open_round(self, cycle: str, name: str, body: Body = None) -> Answer:
         """Open a round."""
         return self._send("POST", "cycles", cycle, "rounds", name, "open", body=body)

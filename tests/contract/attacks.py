@@ -22,7 +22,7 @@ HISTORY = {
     "figure",
     "commitment",
     "extension",
-    "cycle_unit",
+    "cycle_unit_version",
     "past_year",
 }
 ERASABLE = "event_part"
@@ -33,6 +33,7 @@ CURRENT = {
     "access_grant",
     "token",
     "cycle",
+    "cycle_unit",
     "plan",
     "request_key",
     "alembic_version",

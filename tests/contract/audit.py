@@ -160,8 +160,13 @@ def _check_cycles(tx: Tx, done: Audit) -> None:
         negotiation = compile_protocol(texts[0].text)
         events = stream_of(tx, f"cycle/{cycle.id}")
         _check_cycle(tx.connection, negotiation, cycle, events)
+        woods = Woods(tx.connection, cycle.id)
+        for one in events:
+            woods.grow(unseal(one.leaf, one.entries))
+        woods.check(tx.connection)
         for plan in rows_of(tx.connection, "plan", cycle_id=cycle.id):
-            _check_plan(tx, negotiation, plan, done)
+            assert plan.path == woods.path(plan.unit_id)
+            _check_plan(tx, negotiation, plan, done, woods)
 
 
 def _check_cycle(
@@ -182,7 +187,7 @@ def _check_cycle(
     _check_head(cycle, events)
 
 
-def _check_plan(tx: Tx, negotiation: Negotiation, plan: Any, done: Audit) -> None:
+def _check_plan(tx: Tx, negotiation: Negotiation, plan: Any, done: Audit, woods: Woods) -> None:
     where = {"cycle_id": plan.cycle_id, "unit_id": plan.unit_id}
     stored = stream_of(tx, f"plan/{plan.cycle_id}/{plan.unit_id}")
     if not stored:
@@ -197,8 +202,9 @@ def _check_plan(tx: Tx, negotiation: Negotiation, plan: Any, done: Audit) -> Non
     assert sorted(rows) == list(range(1, len(events) + 1))
     for event, state in zip(events, states, strict=True):
         row = rows[event.seq]
+        path = woods.paths[event.cycle_seq][plan.unit_id]
         told = (row.state, row.body, row.event_id, row.recorded_at, row.path)
-        meant = (state.state, state.model_dump_json(), event.id, event.recorded_at, plan.path)
+        meant = (state.state, state.model_dump_json(), event.id, event.recorded_at, path)
         assert told == meant, f"{plan.path} {event.seq}: {told} != {meant}"
     assert (plan.state, plan.body) == (states[-1].state, states[-1].model_dump_json())
     assert evolve.replay(negotiation, events) == states[-1]
@@ -249,6 +255,90 @@ def _check_extensions(connection: Connection, where: dict[str, str], state: Plan
     """The latest extension of each round is the one the plan has (N9)."""
     found = sorted(rows_of(connection, "extension", **where), key=lambda row: row.position)
     assert {row.round: row.due_at for row in found} == state.extensions
+
+
+# The tree: the fold of the opening and of every change (N1)
+
+
+@dataclass
+class Woods:
+    """A cycle's tree, grown from its events alone; names and attributes come from the register."""
+
+    connection: Connection
+    cycle: str
+    places: dict[str, dict[str, Any]] = field(default_factory=dict)  # unit's id → place
+    versions: dict[tuple[str, int], tuple[Any, ...]] = field(default_factory=dict)
+    paths: dict[int, dict[str, str]] = field(default_factory=dict)  # position → id → path
+
+    def grow(self, event: Event) -> None:
+        """One more event of the cycle."""
+        before = {one: self._told(one) for one in self.places}
+        if event.kind == "cycle_opened":
+            self._open(event)
+        elif event.kind == "tree_changed":
+            self._change(event)
+        for one in self.places:
+            if self._told(one) != before.get(one):
+                self.versions[one, event.seq] = self._told(one)
+        self.paths[event.seq] = {one: self.path(one) for one in self.places}
+
+    def path(self, unit: str) -> str:
+        """Codes from the root down to a unit."""
+        place = self.places[unit]
+        above = place["parent"]
+        return f"{self.path(above)}/{place['code']}" if above else str(place["code"])
+
+    def check(self, connection: Connection) -> None:
+        """Every version that is stored, and the tree as it is, are what was grown."""
+        rows = rows_of(connection, "cycle_unit_version", cycle_id=self.cycle)
+        assert {(row.unit_id, row.position): _place(row) for row in rows} == self.versions
+        now = rows_of(connection, "cycle_unit", cycle_id=self.cycle)
+        assert {row.unit_id: _place(row) for row in now} == {
+            one: self._told(one) for one in self.places
+        }
+
+    def _open(self, event: Event) -> None:
+        position = event.parts["terms"]["site_position"]
+        names = {
+            row.unit_id: (row.name, row.attributes)
+            for row in sorted(
+                rows_of(self.connection, "unit_version"), key=lambda row: row.position
+            )
+            if row.position <= position
+        }
+        rows = [row for chunk in event.parts["tree"] for row in chunk]
+        ids = {code: unit for unit, code, *_ in rows}
+        for unit, code, parent, level, idle in rows:
+            name, attributes = names[unit]
+            own = {"code": code, "name": name, "level": level, "parent": ids.get(parent)}
+            own |= {"attributes": attributes, "no_task": idle, "since": 0, "left": False}
+            self.places[unit] = own
+
+    def _change(self, event: Event) -> None:
+        told = {one["id"]: one for one in event.parts["places"]}
+        ids = {place["code"]: unit for unit, place in self.places.items()}
+        ids |= {one["code"]: unit for unit, one in told.items()}
+        for unit, one in told.items():
+            own = {name: value for name, value in one.items() if name != "id"}
+            self.places[unit] = own | {"parent": ids.get(one["parent"])}
+        for place in self.places.values():
+            above = place["parent"]
+            while above:
+                over = self.places[above]
+                if over["no_task"] and not over["left"]:
+                    place["no_task"] = True  # below one without task there is none
+                above = self.places[above]["parent"]
+
+    def _told(self, unit: str) -> tuple[Any, ...]:
+        place = self.places[unit]
+        above = self.places[place["parent"]]["code"] if place["parent"] else None
+        named = ("code", "name", "level", "attributes", "no_task", "since", "left")
+        return (*(place[name] for name in named), above, self.path(unit))
+
+
+def _place(row: Any) -> tuple[Any, ...]:
+    own = (row.code, row.name, row.level, row.attributes, row.no_task, row.since, row.left)
+    return (*own, row.parent_code, row.path)
 
 
 def _check_head(row: Any, stored: list[Stored]) -> None:

@@ -434,7 +434,7 @@ def folded(here: Timed) -> tuple[set[str], set[str]]:
         database = here.site.database
         head = reading.cycle_head(database, tx, here.name)
         assert head is not None
-        places = list(trees.nodes(database, tx, here.name, ["C", "A", "B"]).values())
+        places = list(trees.nodes(database, tx, head.tree, ["C", "A", "B"]).values())
         scenes = [one.scene for one in reading.stages(database, tx, head, places, clock=here.clock)]
         silent = {one.own.unit.code for one in scenes if "up1" in one.own.plan.lapses}
         done = {one.own.unit.code for one in scenes if one.state(one.own) == "up1.accepted"}

@@ -4,10 +4,11 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from planflow.domain.commands import CloseRound, DropCycle, OpenCycle, OpenRound
-from planflow.services import cycles
-from planflow.services.views import CycleItem, CycleView, Page
+from planflow.domain.tree_commands import ChangeTree
+from planflow.services import cycles, tree
+from planflow.services.views import CycleItem, CycleView, Page, PlaceView
 from planflow_api.bodies import body
-from planflow_api.dependencies import Calling, Visiting, whole
+from planflow_api.dependencies import Calling, Visiting, moment, whole
 from planflow_api.routes.units import Cursor, Limit
 from planflow_api.schemas import READ, WRITE, refusals
 
@@ -22,6 +23,18 @@ _CYCLE = {
     "no_task": [{"unit": "450202", "reason": "无脱贫任务"}],
     "lists": "optional",
     "practice": False,
+}
+_TREE = {
+    "document_no": "桂民复〔2019〕12号",
+    "reason": "行政区划调整",
+    "changes": [
+        {
+            "split": {
+                "unit": "450224",
+                "into": [{"unit": "450227", "weight": 2}, {"unit": "450228", "weight": 1}],
+            }
+        }
+    ],
 }
 _OPENING = {
     "windows": {"county": {"opens_at": "2199-02-25", "due_at": "2199-03-01"}},
@@ -66,6 +79,38 @@ async def drop_cycle(visit: Visiting, call: Calling, cycle: str) -> Response:
 async def get_cycle(visit: Visiting, cycle: str) -> Response:
     """A cycle and the standing of its rounds."""
     return await visit.answer(lambda site, reader: cycles.get_cycle(site, reader, cycle))
+
+
+@router.post(
+    "/{cycle}/tree",
+    response_model=CycleView,
+    responses=refusals(WRITE),
+    openapi_extra=body(ChangeTree, _TREE, "一县分为两县 / one county becomes two"),
+)
+async def change_tree(visit: Visiting, call: Calling, cycle: str) -> Response:
+    """Change the tree of an open cycle: units join, split, merge, are renamed, lose their task."""
+    return await visit.answer(lambda site, reader: tree.change_tree(site, reader, call, cycle))
+
+
+@router.get("/{cycle}/tree", response_model=Page[PlaceView], responses=refusals(READ))
+async def get_tree(
+    visit: Visiting,
+    cycle: str,
+    as_of: str | None = None,
+    cursor: str | None = None,
+    limit: str | None = None,
+) -> Response:
+    """The tree of a cycle in the reader's scope, now or as it stood at a time."""
+    return await visit.answer(
+        lambda site, reader: tree.get_tree(
+            site,
+            reader,
+            cycle,
+            moment("as_of", as_of) if as_of is not None else None,
+            cursor,
+            whole("limit", limit),
+        )
+    )
 
 
 @router.post(

@@ -258,6 +258,13 @@ class NoTask(Noun):
     reason: ReasonText
 
 
+class Cut(Noun):
+    """A subtree that takes part down to a level of its own (N2)."""
+
+    unit: UnitCode
+    leaf_level: Name
+
+
 class OpenCycle(Noun):
     """Open one run of a protocol for one year over one tree of units."""
 
@@ -267,6 +274,7 @@ class OpenCycle(Noun):
     root: UnitCode
     leaf_level: Name
     no_task: tuple[NoTask, ...] = Field(default=(), max_length=100_000)
+    cuts: tuple[Cut, ...] = Field(default=(), max_length=100_000)
     lists: Literal["optional", "required"] = "optional"
     practice: StrictBool = False
 

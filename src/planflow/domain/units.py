@@ -31,11 +31,18 @@ class UnitNode:
     path: str
     attributes: frozenset[str] = field(default_factory=frozenset)
     no_task: bool = False
+    since: int = 0  # the first round it takes part in, counted from 0
+    left: bool = False  # succeeded by others in mid-cycle
 
     @property
     def ancestors(self) -> tuple[str, ...]:
         """Codes above this unit, nearest first."""
         return tuple(reversed(self.path.split(SEPARATOR)[:-1]))
+
+    @property
+    def parent(self) -> str:
+        """Code of the unit directly above; empty for the root."""
+        return self.path.rpartition(SEPARATOR)[0].rpartition(SEPARATOR)[2]
 
     @property
     def is_root(self) -> bool:

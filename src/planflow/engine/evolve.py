@@ -42,7 +42,8 @@ def plan(negotiation: Negotiation, state: PlanState, event: Event) -> PlanState:
     """Apply one event of a plan's own stream."""
     changed = HANDLERS[event.kind](state, event)
     returned = state.record(event.round).returned
-    moved = _move(negotiation, state.state, event, returned=returned)
+    # A plan that is taken over is in a state from the start; no other event sets it but by a move.
+    moved = _move(negotiation, changed.state, event, returned=returned)
     if event.kind in TRIGGERS:
         changed = changed.having(event.round, stage=stage(moved))
     return changed.but(state=moved, position=event.seq)
@@ -63,11 +64,13 @@ def cycle(state: CycleState | None, event: Event, last_round: str) -> CycleState
         named = ("id", "protocol", "digest", "year", "root", "leaf_level", "zone", "lists")
         practice = terms.get("practice", False)
         found = {name: terms[name] for name in named}
-        return CycleState(**found, practice=practice, position=event.seq)
+        return CycleState(**found, practice=practice, position=event.seq, tree=event.seq)
     if state is None:
         raise ValueError("a cycle's stream begins with cycle_opened")
     if event.kind == "cycle_dropped":
         return state.but(dropped=True, position=event.seq)
+    if event.kind == "tree_changed":
+        return state.but(position=event.seq, tree=event.seq)
     status = {"round_opened": "open", "round_closed": "closed", "round_reopened": "open"}[
         event.kind
     ]
@@ -208,9 +211,12 @@ def _decided(state: PlanState, event: Event) -> PlanState:
 
 
 def _commitment_made(state: PlanState, event: Event) -> PlanState:
-    terms: Mapping[str, Any] = event.parts["commitment"]
-    shape = {("from_" if name == "from" else name): value for name, value in terms.items()}
-    return state.but(promises=(*state.promises, Promise(**shape)))
+    promise = Promise(**_renamed(event.parts["commitment"]))
+    return state.but(promises=(*state.promises, promise))
+
+
+def _renamed(terms: Mapping[str, Any]) -> dict[str, Any]:
+    return {("from_" if name == "from" else name): value for name, value in terms.items()}
 
 
 def _commitment_passed_on(state: PlanState, event: Event) -> PlanState:
@@ -236,6 +242,56 @@ def _extended(state: PlanState, event: Event) -> PlanState:
     return state.but(extensions={**state.extensions, event.round: due_at})
 
 
+def _handed_over(state: PlanState, event: Event) -> PlanState:
+    promises = tuple(
+        one.but(status="handed_over") if one.status == "open" else one for one in state.promises
+    )
+    return state.but(promises=promises, handed_to=tuple(one["unit"] for one in event.parts["to"]))
+
+
+def _taken_over(_state: PlanState, event: Event) -> PlanState:
+    parts = event.parts
+    return PlanState(
+        state=parts["plan"]["state"],
+        rounds={one["round"]: _record_taken(one, event.id) for one in parts.get("rounds", ())},
+        promises=tuple(Promise(**_renamed(one)) for one in parts.get("commitments", ())),
+        headline={name: Chosen(**one) for name, one in parts["plan"]["headline"].items()},
+        extensions={
+            name: dt.datetime.fromisoformat(due)
+            for name, due in parts["plan"]["extensions"].items()
+        },
+        taken_from=tuple(one["unit"] for one in parts["from"]),
+    )
+
+
+def _record_taken(given: Mapping[str, Any], event_id: str) -> Record:
+    """A round's record as it was taken over: what was issued counts as issued by that event."""
+    issued_by = event_id if given["received"] else ""
+    split = given.get("split")
+    return Record(
+        reported=given["reported"],
+        reported_reasons=given["reported_reasons"],
+        reconciling=tuple(Item(**item) for item in given["reconciling"]),
+        settled=given["settled"],
+        settled_reasons=given["settled_reasons"],
+        issued=given["issued"],
+        issued_reasons=given["issued_reasons"],
+        issued_by=issued_by,
+        document_no=given["document_no"],
+        split=Split(
+            total=split["total"],
+            reserve=split["reserve"],
+            document_no=split["document_no"],
+            of="" if split["outdated"] else issued_by,
+        )
+        if split
+        else None,
+        returned=given["returned"],
+        hands=tuple(given["hands"]),
+        stage=given["stage"],
+    )
+
+
 def _headline_chosen(state: PlanState, event: Event) -> PlanState:
     chosen = {name: Chosen(**choice) for name, choice in event.parts["choices"].items()}
     return state.but(headline={**state.headline, **chosen})
@@ -259,4 +315,6 @@ HANDLERS: dict[str, Callable[[PlanState, Event], PlanState]] = {
     "headline_chosen": _headline_chosen,
     "extended": _extended,
     **second_fold.HANDLERS,
+    "handed_over": _handed_over,
+    "taken_over": _taken_over,
 }

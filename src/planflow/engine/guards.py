@@ -38,6 +38,8 @@ def blocked(scene: Scene, action: str, actor: str) -> list[Finding]:
     trigger = _first_move(scene, rule, state)
     if trigger and not scene.negotiation.can(state, trigger):
         return [Finding("illegal_transition", {"action": action, "state": state})]
+    if scene.own.unit.no_task:
+        return [Finding("has_task", {"unit": scene.own.unit.code})]
     for guard in rule.guards:
         findings = list(guard(scene, actor))
         if findings:
@@ -280,7 +282,11 @@ def resting(scene: Scene, promise_id: str) -> Iterator[Finding]:
     for seat in (scene.own, *scene.descendants):
         state = scene.state(seat)
         sent = state.startswith(f"{scene.round}.") and stage(state) in ("submitted", "accepted")
-        held = [one for one in seat.plan.promises if promise_id in (one.id, one.part_of)]
+        held = [
+            one
+            for one in seat.plan.promises
+            if promise_id in (one.id, one.part_of) and one.status == "open"
+        ]
         if held and (sent or lines.locks(seat, scene.round, held[0].indicator)):
             yield Finding(
                 "untouched", {"unit": seat.unit.code, "name": seat.unit.name, "state": state}

@@ -91,6 +91,8 @@ def open_cycle(negotiation: Negotiation, command: OpenCycle, tree: Tree, hand: H
     parts: dict[str, Any] = {"terms": terms, "tree": Many(rows)}
     if entries:
         parts["no_task"] = Many(entries)
+    if command.cuts:
+        parts["cuts"] = Many([one.model_dump() for one in command.cuts])
     return [Draft("cycle_opened", "", "", parts, hand.mint())]
 
 

@@ -82,13 +82,15 @@ def takes_part(negotiation: Negotiation, unit: UnitNode, round_name: str) -> boo
     """Whether a unit acts in a round; a decision is the root's alone (N2)."""
     if negotiation.protocol.rounds_by_name[round_name].kind == "decision":
         return unit.is_root
-    return not unit.no_task and unit.level in negotiation.protocol.levels_of(round_name)
+    if unit.no_task or unit.since > negotiation.protocol.place_of(round_name):
+        return False
+    return unit.level in negotiation.protocol.levels_of(round_name)
 
 
-def answered_levels(negotiation: Negotiation, round_name: str) -> frozenset[str]:
-    """Levels that take part in the round that this one answers; empty where it answers none."""
+def answered_round(negotiation: Negotiation, round_name: str) -> str:
+    """The round that this one answers; empty where it answers none."""
     one = negotiation.protocol.rounds_by_name.get(round_name)
-    return negotiation.protocol.levels_of(one.answers) if one and one.answers else frozenset()
+    return one.answers or "" if one else ""
 
 
 def window_of(cycle: CycleState, unit: UnitNode, plan: PlanState, round_name: str) -> Window:

@@ -190,7 +190,7 @@ class Promise(Noun):
     amends: str
     document_no: str = ""
     part_of: str = ""
-    status: str = "open"  # open | fulfilled | waived
+    status: str = "open"  # open | fulfilled | waived | handed_over
     passed_on: bool = False
     reserve: int = 0
 
@@ -229,6 +229,8 @@ class PlanState(Noun):
     corrections: tuple[Proposal, ...] = ()
     pending: PendingIssue | None = None
     papers: tuple[Paper, ...] = ()
+    handed_to: tuple[str, ...] = ()  # codes of its successors, once it has any (N1)
+    taken_from: tuple[str, ...] = ()  # codes of those it succeeded
     lapses: dict[str, Lapse] = Field(default_factory=dict, exclude=True)
 
     @property
@@ -309,6 +311,7 @@ class CycleState(Noun):
     practice: bool = False
     dropped: bool = False
     position: int = 0
+    tree: int = 1  # position of the event that changed the tree last (N1)
     rounds: dict[str, str] = Field(default_factory=dict)
     settled: bool = False
     terms: dict[str, RoundTerms] = Field(default_factory=dict)

@@ -142,6 +142,14 @@ class Protocol(Noun):
         named = self.rounds_by_name[round_name].levels
         return frozenset(named or (level.name for level in self.levels))
 
+    def place_of(self, round_name: str) -> int:
+        """A round's place among the rounds, 0 for the first."""
+        return self._places[round_name]
+
+    @cached_property
+    def _places(self) -> dict[str, int]:
+        return {name: place for place, name in enumerate(self.rounds_by_name)}
+
     def previous(self, round_name: str) -> Round | None:
         """The round that runs before this one."""
         order = list(self.rounds_by_name)

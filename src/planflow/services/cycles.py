@@ -6,30 +6,30 @@ from dataclasses import replace
 from typing import Any
 
 from planflow.access.table import READERS
-from planflow.domain.commands import CloseRound, DropCycle, NoTask, OpenCycle, OpenRound
+from planflow.domain.commands import CloseRound, DropCycle, OpenCycle, OpenRound
 from planflow.domain.parsing import parse
 from planflow.domain.units import SEPARATOR
 from planflow.engine import rounds, silence, windows
 from planflow.engine.hand import Hand
-from planflow.engine.machine import Negotiation, compile_protocol
+from planflow.engine.machine import compile_protocol
 from planflow.engine.rounds import Survey
 from planflow.engine.scene import Scene
 from planflow.engine.state import CycleState
 from planflow.engine.windows import Opening
 from planflow.errors import Finding, Refusal, in_terms, invalid
 from planflow.ledger.chain import START
-from planflow.services import calls, people
+from planflow.services import calls, fixing, people
 from planflow.services.calls import Call
 from planflow.services.people import Reader
 from planflow.services.showing_cycles import cycle_item, cycle_view
 from planflow.services.site import Site
 from planflow.services.views import CycleItem, CycleView, Page
 from planflow.store import people as accounts
-from planflow.store import reading, sites, surveys, trees
+from planflow.store import planting, reading, sites, surveys, trees
 from planflow.store.appending import Head, Recorded, append_cycle, append_plans
 from planflow.store.closing import standing_at_close
 from planflow.store.reading import CycleHead
-from planflow.store.sites import KeyUsed, Registered
+from planflow.store.sites import KeyUsed
 from planflow.store.transaction import Tx
 
 
@@ -47,7 +47,7 @@ def create_cycle(site: Site, reader: Reader, call: Call) -> CycleView:
         used = calls.replayed(tx, reader, call)
         command = parse(OpenCycle, call.body)
         if used is not None:
-            head = _head(site, tx, reader, command.id, "none")
+            head = head_of(site, tx, reader, command.id, "none")
             then = replace(head, state=surveys.cycle_at(tx, command.id, used.position))
             return cycle_view(tx, then, reader, used.event_id, used.chain)
         grant = _root_grant(tx, reader, command)
@@ -56,13 +56,13 @@ def create_cycle(site: Site, reader: Reader, call: Call) -> CycleView:
         # One that was dropped keeps its name: its events are there.
         if reading.cycle_head(site.database, tx, command.id, dropped=True) is not None:
             raise Refusal("already_exists", {"kind": "cycle", "name": command.id})
-        rows = _tree(tx, negotiation, command)
+        rows = fixing.tree(tx, negotiation, command)
         hand = people.hand(site, reader, grant)
-        drafts = rounds.open_cycle(negotiation, command, _as_fixed(rows, register), hand)
+        drafts = rounds.open_cycle(negotiation, command, fixing.as_fixed(rows, register), hand)
         sites.keep_protocol(tx, negotiation.digest, negotiation.protocol.name, text)
-        sites.fix_tree(tx, rows)
         pen, start = site.pen(hand.actor, hand.grant, hand.via), Head(0, START, None)
         state, done = append_cycle(tx, negotiation, None, start, drafts[0], pen, command.id)
+        planting.fix(tx, rows, state.tree)
         calls.remember(tx, site, reader, call, _used(call, done))
         head = CycleHead(state, negotiation, done.chain, done.event.recorded_at)
         return cycle_view(tx, head, reader, done.event.id, done.chain.hex())
@@ -73,7 +73,7 @@ def create_cycle(site: Site, reader: Reader, call: Call) -> CycleView:
 def get_cycle(site: Site, reader: Reader, cycle: str) -> CycleView:
     """A cycle's terms and the standing of its rounds. Anyone with a reading role in its tree."""
     return site.database.read(
-        lambda tx: cycle_view(tx, _head(site, tx, reader, cycle, "none"), reader)
+        lambda tx: cycle_view(tx, head_of(site, tx, reader, cycle, "none"), reader)
     )
 
 
@@ -100,11 +100,11 @@ def drop_cycle(site: Site, reader: Reader, call: Call, cycle: str) -> CycleView:
         return _append(site, tx, head, draft, hand, site.clock())
 
     def work(tx: Tx) -> CycleView:
-        head = _head(site, tx, reader, cycle, "update", dropped=True)
+        head = head_of(site, tx, reader, cycle, "update", dropped=True)
         # Only the very call that dropped it may be answered again.
         if head.state.dropped and calls.replayed(tx, reader, call) is None:
             raise Refusal("not_found", {"kind": "cycle", "name": cycle})
-        return _as_root(site, tx, reader, call, head, act, "drop")
+        return as_root(site, tx, reader, call, head, act, "drop")
 
     return site.database.write(work)
 
@@ -130,7 +130,7 @@ def close_round(site: Site, reader: Reader, call: Call, cycle: str, name: str) -
 
     def work(tx: Tx, head: CycleHead, hand: Hand) -> tuple[CycleState, Recorded]:
         command = parse(CloseRound, call.body)
-        root = trees.node(site.database, tx, cycle, head.state.root)
+        root = trees.node(site.database, tx, head.tree, head.state.root)
         if root is None:
             raise AssertionError("a cycle's tree holds its root")
         stage = reading.stage(site.database, tx, head, root, None, "submit", clock=site.clock)
@@ -155,15 +155,15 @@ def _on_round(
     act: Callable[[Tx, CycleHead, Hand], tuple[CycleState, Recorded]],
 ) -> CycleView:
     def work(tx: Tx) -> CycleView:
-        head = _head(site, tx, reader, cycle, "update")
+        head = head_of(site, tx, reader, cycle, "update")
         if name not in head.negotiation.protocol.rounds_by_name:
             raise Refusal("not_found", {"kind": "round", "name": name})
-        return _as_root(site, tx, reader, call, head, act, call.path.rsplit("/", 1)[-1])
+        return as_root(site, tx, reader, call, head, act, call.path.rsplit("/", 1)[-1])
 
     return site.database.write(work)
 
 
-def _as_root(
+def as_root(
     site: Site,
     tx: Tx,
     reader: Reader,
@@ -175,7 +175,9 @@ def _as_root(
     """An act of the root's admin on a cycle that is locked for it."""
     cycle, root = head.state.id, head.state.root
     standing = [
-        s for s in people.standings(site, tx, reader, cycle) if s.path == root and s.role == "admin"
+        one
+        for one in people.standings(site, tx, reader, head.tree)
+        if one.path == root and one.role == "admin"
     ]
     if not standing:
         raise Refusal("forbidden", {"action": action})
@@ -199,13 +201,13 @@ def _append(
     return append_cycle(tx, head.negotiation, head.state, end, draft, pen, head.state.id)
 
 
-def _head(
+def head_of(
     site: Site, tx: Tx, reader: Reader, cycle: str, lock: reading.Lock, *, dropped: bool = False
 ) -> CycleHead:
     """A cycle in the reader's sight; one they have no reading role in is not found."""
     head = reading.cycle_head(site.database, tx, cycle, lock, dropped=dropped)
     if head is None or not any(
-        s.role in READERS for s in people.standings(site, tx, reader, cycle)
+        s.role in READERS for s in people.standings(site, tx, reader, head.tree)
     ):
         raise Refusal("not_found", {"kind": "cycle", "name": cycle})
     return head
@@ -229,71 +231,6 @@ def _text(site: Site, command: OpenCycle) -> str:
     return site.protocols[command.protocol]
 
 
-def _tree(tx: Tx, negotiation: Negotiation, command: OpenCycle) -> list[dict[str, Any]]:
-    """Rows of the cycle's tree: from its root down to its leaf level, parents first (N1)."""
-    order = negotiation.protocol.level_order
-    root = sites.registered(tx, [command.root])[command.root]
-    idle = {one.unit: one for one in command.no_task}
-    rows: dict[str, dict[str, Any]] = {}
-    findings: list[Finding] = []
-    if command.leaf_level in order and order.get(root.level, 0) > order[command.leaf_level]:
-        findings.append(Finding("leaf_above_root", {"level": command.leaf_level}, "leaf_level"))
-    for unit, parent in [(root, ""), *sites.below(tx, root)]:
-        if unit.level not in order:
-            params = {"unit": unit.code, "level": unit.level, "known": ", ".join(order)}
-            findings.append(Finding("level_not_in_protocol", params, "root"))
-        elif parent in rows and order[unit.level] <= order[rows[parent]["level"]]:
-            params = {"unit": unit.code, "level": unit.level, "parent": parent}
-            findings.append(Finding("level_not_below", params, "root"))
-        elif (not parent or parent in rows) and order[unit.level] <= order.get(
-            command.leaf_level, 99
-        ):
-            rows[unit.code] = _place(command.id, unit, rows.get(parent), idle)
-    findings += _no_task_faults(command.no_task, rows, command.root)
-    if not findings and not any(row["parent_code"] and not row["no_task"] for row in rows.values()):
-        findings.append(Finding("nobody_below", {"unit": command.root}, "leaf_level"))
-    if findings:
-        raise invalid(*findings[: rounds.NAMED_AT_MOST])
-    return list(rows.values())
-
-
-def _as_fixed(rows: list[dict[str, Any]], register: Head) -> rounds.Tree:
-    units = [
-        (row["unit_id"], row["code"], row["parent_code"] or "", row["level"], row["no_task"])
-        for row in rows
-    ]
-    return rounds.Tree(units, register.position, register.chain.hex())
-
-
-def _place(
-    cycle: str, unit: Registered, parent: dict[str, Any] | None, idle: dict[str, NoTask]
-) -> dict[str, Any]:
-    above = parent["path"] + SEPARATOR if parent else ""
-    return {
-        "cycle_id": cycle,
-        "unit_id": unit.id,
-        "code": unit.code,
-        "name": unit.name,
-        "level": unit.level,
-        "parent_code": parent["code"] if parent else None,
-        "path": above + unit.code,
-        "attributes": unit.attributes,
-        # A unit below one without task has none either.
-        "no_task": unit.code in idle or bool(parent and parent["no_task"]),
-    }
-
-
-def _no_task_faults(idle: tuple[NoTask, ...], rows: dict[str, Any], root: str) -> list[Finding]:
-    findings = []
-    for at, one in enumerate(idle):
-        where = f"no_task.{at}.unit"
-        if one.unit == root:
-            findings.append(Finding("root_without_task", {"unit": one.unit}, where))
-        elif one.unit not in rows:
-            findings.append(Finding("unknown_unit", {"unit": one.unit, "parent": root}, where))
-    return findings
-
-
 def _survey(
     site: Site, tx: Tx, head: CycleHead, name: str, now: dt.datetime, *, every: bool
 ) -> Survey:
@@ -310,7 +247,7 @@ def _survey(
         codes = sorted(
             {code for path in surveys.moved_in(tx, cycle, name) for code in path.split(SEPARATOR)}
         )
-        places = list(trees.nodes(site.database, tx, cycle, codes).values())
+        places = list(trees.nodes(site.database, tx, head.tree, codes).values())
         stages = reading.stages(site.database, tx, head, places, clock=lambda: now)
         parents = [stage.scene for stage in stages if stage.scene.children]
     return Survey(units, count, promises, parents, silent, silent_count, codes, due.rules)

@@ -17,6 +17,7 @@ from planflow.services.views import TokenView
 from planflow.store import people, trees
 from planflow.store.people import Account, Grant
 from planflow.store.transaction import Tx
+from planflow.store.trees import Tree
 
 SHORTEST_PASSWORD = 8
 
@@ -109,10 +110,10 @@ def authenticate(site: Site, token: str | None, lang: str) -> Reader:
     return Reader(user_id, name, grants, lang, via)
 
 
-def standings(site: Site, tx: Tx, reader: Reader, cycle: str) -> list[Standing]:
+def standings(site: Site, tx: Tx, reader: Reader, tree: Tree) -> list[Standing]:
     """The reader's grants seen from a cycle: where their units stand in its tree."""
     ids = [grant.unit_id for grant in reader.grants if grant.unit_id]
-    places = trees.node_of_unit(site.database, tx, cycle, ids)
+    places = trees.node_of_unit(site.database, tx, tree, ids)
     return [
         Standing(grant.id, grant.role, places[grant.unit_id].path)
         for grant in reader.grants

@@ -25,7 +25,7 @@ from planflow.services.people import Reader
 from planflow.services.showing import diff_view, plan_view
 from planflow.services.site import Site
 from planflow.services.views import DiffView, EventView, Page, PlanView
-from planflow.store import appending, reading, surveys, trees
+from planflow.store import appending, planting, reading, surveys, trees
 from planflow.store.appending import Recorded
 from planflow.store.reading import CycleHead, Stage
 from planflow.store.sites import KeyUsed
@@ -120,12 +120,14 @@ def get_plan(
     """A plan as it stands, or as it stood at an instant: then without draft and actions."""
 
     def work(tx: Tx) -> PlanView:
-        sight = _sight(site, tx, reader, cycle, unit, "none")
+        then = _place_then(site, tx, reader, cycle, unit, as_of) if as_of else None
+        sight = _sight(site, tx, reader, cycle, then.now if then else unit, "none")
         stage = reading.stage(
             site.database, tx, sight.head, sight.unit, sight.parent, clock=site.clock
         )
         if as_of is not None:
-            return comparing.compared_then(tx, _then(tx, stage, reader, sight, as_of), as_of)
+            place = then.place if then else sight.unit
+            return comparing.compared_then(tx, _then(tx, stage, reader, sight, as_of, place), as_of)
         shown = _shown(tx, stage.scene, stage.heads[unit].version, reader, sight.standings)
         return comparing.compared(tx, [shown], reader.lang)[0]
 
@@ -152,7 +154,7 @@ def list_plans(
         codes = surveys.page(
             tx, head.negotiation, head.state, scopes, wanted, cursor or "", size + 1
         )
-        places = trees.nodes(site.database, tx, cycle, codes[:size])
+        places = trees.nodes(site.database, tx, head.tree, codes[:size])
         wanted_places = [places[code] for code in codes[:size]]
         stages = reading.stages(site.database, tx, head, wanted_places, clock=site.clock)
         shown = [
@@ -225,7 +227,7 @@ def _check_filters(
 ) -> None:
     """A filter that names nothing would look like an empty answer."""
     if parent is not None:
-        place = trees.node(site.database, tx, head.state.id, parent)
+        place = trees.node(site.database, tx, head.tree, parent)
         if place is None or not any(place.within(scope) for scope in scopes):
             raise Refusal("not_found", {"kind": "unit", "name": parent})
     if state is not None and not head.negotiation.knows(state):
@@ -236,7 +238,7 @@ def _cycle(
     site: Site, tx: Tx, reader: Reader, cycle: str, lock: reading.Lock
 ) -> tuple[CycleHead, list[Standing]]:
     head = reading.cycle_head(site.database, tx, cycle, lock)
-    standings = people.standings(site, tx, reader, cycle) if head else []
+    standings = people.standings(site, tx, reader, head.tree) if head else []
     if head is None or not any(one.role in access.READERS for one in standings):
         raise Refusal("not_found", {"kind": "cycle", "name": cycle})
     return head, standings
@@ -245,11 +247,11 @@ def _cycle(
 def _sight(site: Site, tx: Tx, reader: Reader, cycle: str, unit: str, lock: reading.Lock) -> Sight:
     """Find a plan in the reader's scope; one outside it is not found (404, never 403)."""
     head, standings = _cycle(site, tx, reader, cycle, lock)
-    place = trees.node(site.database, tx, cycle, unit)
+    place = trees.node(site.database, tx, head.tree, unit)
     if place is None or not access.may_read(standings, place.path):
         raise Refusal("not_found", {"kind": "unit", "name": unit})
-    levels = reading.levels_now(head)
-    return Sight(head, place, trees.above(site.database, tx, cycle, place, levels), standings)
+    taking = reading.taking_now(head)
+    return Sight(head, place, trees.above(site.database, tx, head.tree, place, taking), standings)
 
 
 def _right(sight: Sight, action: str, desk: str | None = None) -> str:
@@ -294,14 +296,37 @@ def _replayed(tx: Tx, stage: Stage, reader: Reader, sight: Sight, used: KeyUsed)
     return view.model_copy(update={"event": used.event_id, "chain": used.chain})
 
 
-def _then(tx: Tx, stage: Stage, reader: Reader, sight: Sight, moment: dt.datetime) -> Shown:
+@dataclass(frozen=True, slots=True)
+class _Then:
+    """A unit's place in the tree of an earlier time, and its code today."""
+
+    place: UnitNode
+    now: str
+
+
+def _place_then(
+    site: Site, tx: Tx, reader: Reader, cycle: str, unit: str, moment: dt.datetime
+) -> _Then | None:
+    """Whom a code meant at an instant (N1); None where it meant nobody, or before the cycle."""
+    head, _ = _cycle(site, tx, reader, cycle, "none")
+    state = surveys.cycle_as_of(tx, cycle, moment)
+    found = planting.at(tx, cycle, state.position, code=unit, gone=True) if state else []
+    if not found:
+        return None
+    now = trees.node_of_unit(site.database, tx, head.tree, [found[0].id])
+    return _Then(found[0], now[found[0].id].code)
+
+
+def _then(
+    tx: Tx, stage: Stage, reader: Reader, sight: Sight, moment: dt.datetime, place: UnitNode
+) -> Shown:
     """A plan at an instant; its `version` counts events, for it is no write token."""
     cycle = stage.scene.cycle
     cycle = surveys.cycle_as_of(tx, cycle.id, moment) or cycle.but(
         rounds={}, settled=False, terms={}
     )
     plan = surveys.as_of(tx, cycle.id, sight.unit.id, moment) or NEW_PLAN
-    own = replace(stage.scene.own, plan=plan, kept=None)
+    own = replace(stage.scene.own, unit=place, plan=plan, kept=None)
     scene = silence.seen(replace(stage.scene, cycle=cycle, own=own, now=moment))
     view = _shown(tx, scene, plan.position, reader, sight.standings).view
     # What may be done now was not the question, and the working copy keeps no history (F3).

@@ -3,7 +3,7 @@
 from planflow.access.table import READERS
 from planflow.errors import Refusal
 from planflow.services.site import Site
-from planflow.store import people, trees
+from planflow.store import people, reading, trees
 from planflow.store.transaction import Tx
 
 
@@ -19,10 +19,11 @@ def readers(site: Site, cycle: str, unit: str) -> list[str]:
     """Names of the users in whose scope a unit lies. Raises `Refusal` `not_found`."""
 
     def work(tx: Tx) -> list[str]:
-        place = trees.node(site.database, tx, cycle, unit)
-        if place is None:
+        head = reading.cycle_head(site.database, tx, cycle)
+        place = trees.node(site.database, tx, head.tree, unit) if head else None
+        if head is None or place is None:
             raise Refusal("not_found", {"kind": "unit", "name": unit})
-        above = trees.nodes(site.database, tx, cycle, [unit, *place.ancestors])
+        above = trees.nodes(site.database, tx, head.tree, [unit, *place.ancestors])
         return people.names_at(tx, [one.id for one in above.values()], READERS, site.clock())
 
     return site.database.read(work)

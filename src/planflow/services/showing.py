@@ -80,6 +80,8 @@ def plan_view(
         window=_window(scene),
         **two_persons.shown(own.plan),
         silence={name: lapse.rule for name, lapse in own.plan.lapses.items()},
+        handed_to=list(own.plan.handed_to),
+        taken_from=list(own.plan.taken_from),
         actions=_actions(scene, reader, standings),
     )
 

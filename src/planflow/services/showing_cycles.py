@@ -44,6 +44,7 @@ def cycle_view(
             guard_view(one, reader.lang, head.negotiation.terms)
             for one in _warnings(head.negotiation, state)
         ],
+        tree=state.tree,
         version=state.position,
         event=event,
         chain=chain,

@@ -1,10 +1,11 @@
 """The register of units: import and look-up (N1)."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from planflow.domain.events import Draft, Many
-from planflow.domain.units import UnitRow
+from planflow.domain.units import UnitNode, UnitRow
 from planflow.errors import Finding, Refusal
 from planflow.exchange.units_csv import read_units
 from planflow.services.people import Reader
@@ -165,7 +166,25 @@ def _compared(
     return added, changed
 
 
-def _event(site: Site, added: list[Registered], changed: list[Registered]) -> Draft:
+def rename(site: Site, tx: Tx, renamed: Sequence[UnitNode], actor: str, grant: str) -> None:
+    """Give registered units other codes and names; each stays the same unit (N1)."""
+    if not renamed:
+        return
+    head = sites.lock_site(tx)
+    changed = []
+    for node in renamed:
+        old = sites.by_id(tx, node.id)
+        new = replace(old, code=node.code, name=node.name)
+        if new != old:
+            changed.append(new)
+    if changed:
+        sites.write_units(tx, [], changed, head.position + 1)
+        site_event(site, tx, _event(site, [], changed, "units_renamed"), actor, grant)
+
+
+def _event(
+    site: Site, added: list[Registered], changed: list[Registered], kind: str = "units_imported"
+) -> Draft:
     rows: list[dict[str, Any]] = [
         {"id": one.id, "code": one.code, "name": one.name, "level": one.level}
         | {"parent": one.parent_id or "", "attributes": one.attributes}
@@ -173,4 +192,4 @@ def _event(site: Site, added: list[Registered], changed: list[Registered]) -> Dr
     ]
     chunks = [rows[at : at + _ROWS_PER_ENTRY] for at in range(0, len(rows), _ROWS_PER_ENTRY)]
     counts = {"added": len(added), "changed": len(changed)}
-    return Draft("units_imported", "", "", {"counts": counts, "units": Many(chunks)}, site.mint())
+    return Draft(kind, "", "", {"counts": counts, "units": Many(chunks)}, site.mint())

@@ -62,6 +62,17 @@ class NoTaskView(View):
     name: str
 
 
+class PlaceView(View):
+    """A unit's place in a cycle's tree, now or at an earlier time."""
+
+    unit: str
+    name: str
+    level: str
+    parent: str | None
+    attributes: list[str]
+    no_task: bool
+
+
 class Receipt(View):
     """The reader's receipt of an act: the event and its stream's chain after it, in hex."""
 
@@ -124,6 +135,7 @@ class CycleView(Receipt):
     """A cycle with the standing of its rounds: waiting, open or closed.
 
     `windows` and `silence` by round, as it was opened; `warnings` are about the round that is open.
+    `tree` is the version at which the tree changed last.
     """
 
     id: str
@@ -143,6 +155,7 @@ class CycleView(Receipt):
     windows: dict[str, dict[str, WindowView]] = Field(default_factory=dict)
     silence: dict[str, SilenceView] = Field(default_factory=dict)
     warnings: list[GuardView] = Field(default_factory=list)
+    tree: int
     version: int
 
 
@@ -284,6 +297,7 @@ class PlanView(Receipt):
     changed since it was returned, `changed_also` the same of further numbers (N5, N7).
     `pending` is an issue that waits for a second person; `papers` is what the root's own parent did.
     `silence` names rounds the unit did not answer in time, with the rule that stands for its answer.
+    `handed_to` are the unit's successors, once it has any, `taken_from` those it succeeded.
     """
 
     cycle: str
@@ -315,6 +329,8 @@ class PlanView(Receipt):
     papers: list[PaperView] = Field(default_factory=list)
     window: PlanWindowView | None = None
     silence: dict[str, str] = Field(default_factory=dict)
+    handed_to: list[str] = Field(default_factory=list)
+    taken_from: list[str] = Field(default_factory=list)
     actions: list[ActionView] = Field(default_factory=list)
 
 

@@ -1,7 +1,7 @@
 """Events into the database: leaf, parts, chain, and the rows they make, in one unit of work (F2, F5)."""
 
 import datetime as dt
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -116,26 +116,42 @@ def append_plans(
     tx: Tx, stage: Stage, drafts: Iterable[Draft], pen: Pen
 ) -> tuple[Stage, dict[str, Recorded]]:
     """Record events of plans in a scene; return the scene after them and the last one per unit."""
-    batch, heads, seats = Batch(), dict(stage.heads), stage.seats()
-    states = {code: seat.stored for code, seat in seats.items()}
-    last: dict[str, Recorded] = {}
-    cycle, negotiation = stage.cycle.state.id, stage.scene.negotiation
-    log = cycle_log(cycle, practice=stage.cycle.state.practice)
-    drafts = list(drafts)
+    heads, seats, drafts = dict(stage.heads), stage.seats(), list(drafts)
     # One act has one time in all its plans, later than the round it rests on.
     touched = [heads[draft.unit].recorded_at for draft in drafts]
     pen = pen.not_before([stage.cycle.recorded_at, *touched])
+    states, last = write_plans(tx, stage.cycle, seats, heads, drafts, pen)
+    moved = {code: replace(seat, plan=states[code], kept=None) for code, seat in seats.items()}
+    return stage.after(moved, heads), last
+
+
+def write_plans(
+    tx: Tx,
+    head: CycleHead,
+    seats: Mapping[str, Seat],
+    heads: dict[str, PlanHead],
+    drafts: Iterable[Draft],
+    pen: Pen,
+) -> tuple[dict[str, PlanState], dict[str, Recorded]]:
+    """Record events of plans of a cycle; states after them and the last event, by unit code.
+
+    `heads` learns the plans' new counters.
+    """
+    batch = Batch()
+    states = {code: seat.stored for code, seat in seats.items()}
+    last: dict[str, Recorded] = {}
+    cycle, negotiation = head.state.id, head.negotiation
+    log = cycle_log(cycle, practice=head.state.practice)
     for draft in drafts:
-        seat, head = seats[draft.unit], heads[draft.unit]
+        seat, before_it = seats[draft.unit], heads[draft.unit]
         stream = plan_stream(cycle, seat.unit.id)
-        end = Head(head.position, head.chain, head.recorded_at)
-        rests_on = stage.cycle.state.position
-        done = record(batch, pen, log, stream, end, draft, rests_on)
+        end = Head(before_it.position, before_it.chain, before_it.recorded_at)
+        done = record(batch, pen, log, stream, end, draft, head.state.position)
         before = states[draft.unit]
         after = evolve.plan(negotiation, before, done.event)
         states[draft.unit], last[draft.unit] = after, done
         seq, at = done.event.seq, done.event.recorded_at
-        heads[draft.unit] = PlanHead(head.version + 1, seq, done.chain, at)
+        heads[draft.unit] = PlanHead(before_it.version + 1, seq, done.chain, at)
         _state_rows(batch, cycle, seat, after, done.event)
         _figure_rows(batch, cycle, seat, before, after, seq)
         _commitment_rows(batch, cycle, seat, before, after, seq)
@@ -143,8 +159,7 @@ def append_plans(
     for code in last:
         batch.head(_plan_row(cycle, seats[code], states[code], heads[code]))
     batch.flush(tx)
-    moved = {code: replace(seat, plan=states[code], kept=None) for code, seat in seats.items()}
-    return stage.after(moved, heads), last
+    return states, last
 
 
 def save_working_copy(tx: Tx, stage: Stage, draft: dict[str, Any], typists: Sequence[str]) -> Stage:

@@ -14,6 +14,7 @@ from planflow.protocol.models import Round
 from planflow.store.surveys import EVENTS, PLANS, UNITS, same_plan, standing
 from planflow.store.tables import ExtensionRow, table
 from planflow.store.transaction import Tx
+from planflow.store.trees import Taking
 
 EXTENSIONS = table(ExtensionRow)
 _PAGE = 20_000
@@ -74,8 +75,9 @@ def standing_at_close(
     levels = negotiation.protocol.levels_of(round_name)
     state = standing(round_name, START_OF_KIND[one.kind])
     done: ColumnElement[bool] = state.in_([f"{round_name}.{name}" for name in _DONE[one.kind]])
+    taking = Taking(levels, negotiation.protocol.place_of(round_name))
     skipped = len(negotiation.protocol.levels) - len(levels)
-    has_children = _has_children(UNITS, levels, skipped)
+    has_children = _has_children(UNITS, taking, skipped)
     if one.kind == "down":
         # Signing is the end for a unit with nobody below to issue to; any other must issue on.
         issued_on = state == f"{round_name}.distributed"
@@ -83,6 +85,7 @@ def standing_at_close(
     waiting = and_(
         UNITS.c.cycle_id == cycle,
         UNITS.c.level.in_(levels),
+        UNITS.c.since <= taking.place,
         UNITS.c.no_task.is_(False),
         *_concerned(one.kind),
         not_(done),
@@ -133,12 +136,14 @@ def _not_extended(cycle: str, round_name: str, now: dt.datetime) -> ColumnElemen
     )
 
 
-def _has_children(unit: FromClause, levels: frozenset[str], skipped: int) -> ColumnElement[bool]:
+def _has_children(unit: FromClause, taking: Taking, skipped: int) -> ColumnElement[bool]:
     """Whether a unit has a participating unit below; `skipped` levels may lie between."""
     child = UNITS.alias()
-    found: ColumnElement[bool] = child.c.level.in_(levels)
+    found: ColumnElement[bool] = and_(
+        child.c.level.in_(taking.levels), child.c.since <= taking.place
+    )
     if skipped:
-        found = or_(found, _has_children(child, levels, skipped - 1))
+        found = or_(found, _has_children(child, taking, skipped - 1))
     return exists().where(
         child.c.cycle_id == unit.c.cycle_id,
         child.c.parent_code == unit.c.code,

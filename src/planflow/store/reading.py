@@ -18,7 +18,7 @@ from sqlalchemy.dialects import postgresql
 from planflow.domain.units import UnitNode
 from planflow.engine import silence
 from planflow.engine.machine import Negotiation, compile_protocol
-from planflow.engine.scene import Ground, Scene, Seat, answered_levels
+from planflow.engine.scene import Ground, Scene, Seat, answered_round
 from planflow.engine.state import CycleState, PlanState
 from planflow.ledger.chain import START
 from planflow.store import trees
@@ -32,6 +32,7 @@ from planflow.store.tables import (
     table,
 )
 from planflow.store.transaction import Database, Tx
+from planflow.store.trees import Taking, Tree
 
 CYCLES, PLANS, TEXTS = table(CycleRow), table(PlanRow), table(ProtocolTextRow)
 COMMITMENTS, PARTS = table(CommitmentRow), table(EventPartRow)
@@ -51,6 +52,16 @@ class CycleHead:
     negotiation: Negotiation
     chain: bytes
     recorded_at: Any
+
+    @property
+    def tree(self) -> Tree:
+        """The cycle's tree as it is now."""
+        return Tree(self.state.id, self.state.tree)
+
+    def taking(self, round_name: str) -> Taking:
+        """Who takes part in a round."""
+        protocol = self.negotiation.protocol
+        return Taking(protocol.levels_of(round_name), protocol.place_of(round_name))
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,12 +129,13 @@ def negotiation(database: Database, tx: Tx, digest: str) -> Negotiation:
     return compile_protocol(text)
 
 
-def levels_now(head: CycleHead) -> frozenset[str]:
-    """Levels of the round that is open or was last; before the first round, all of them."""
+def taking_now(head: CycleHead) -> Taking:
+    """Who takes part in the round that is open or was last; before the first round, everybody."""
     rounds = head.state.rounds
     name = head.state.open_round or (list(rounds)[-1] if rounds else "")
-    protocol = head.negotiation.protocol
-    return protocol.levels_of(name) if name else frozenset(protocol.level_order)
+    if name:
+        return head.taking(name)
+    return Taking(frozenset(head.negotiation.protocol.level_order), 0)
 
 
 def stage(
@@ -143,18 +155,18 @@ def stage(
     `named` is what a correction names: all it reaches is locked, and before anything below it (N18).
     The clock is asked once all locks are held: at that instant the act is judged and recorded (N9).
     """
-    cycle, writing = head.state.id, bool(action)
+    writing = bool(action)
     heads: dict[str, PlanHead] = {}
     if action in _ON_CORRECTIONS:
         _hold(database, tx, head, unit, parent, named)
-    upper = _seats(tx, head, [parent] if parent else [], "share" if writing else "none", heads)
-    own = _seats(tx, head, [unit], "update" if writing else "none", heads)[unit.code]
-    nodes = trees.below(database, tx, cycle, [unit], levels_now(head))[unit.code]
-    children = _seats(tx, head, nodes, "update" if action in _ACTS_ON_CHILDREN else "none", heads)
+    upper = seats_of(tx, head, [parent] if parent else [], "share" if writing else "none", heads)
+    own = seats_of(tx, head, [unit], "update" if writing else "none", heads)[unit.code]
+    nodes = trees.below(database, tx, head.tree, [unit], taking_now(head))[unit.code]
+    children = seats_of(tx, head, nodes, "update" if action in _ACTS_ON_CHILDREN else "none", heads)
     parts: dict[str, Seat] = {}
     if own.plan.promises:
-        holders = holders_of_parts(database, tx, cycle, [own])[unit.code]
-        parts = _seats(tx, head, holders, "update" if action in _ACTS_ON_PARTS else "none", heads)
+        holders = holders_of_parts(database, tx, head.tree, [own])[unit.code]
+        parts = seats_of(tx, head, holders, "update" if action in _ACTS_ON_PARTS else "none", heads)
     scene = Scene(
         head.negotiation,
         head.state,
@@ -236,16 +248,17 @@ def _issued(database: Database, tx: Tx, head: CycleHead, own: Seat) -> Seat | No
     holder = _holder_of_issue(database, tx, head, own.unit)
     if holder is None or holder.code == own.unit.code:
         return own if holder else None
-    return _seats(tx, head, [holder], "none", {})[holder.code]
+    return seats_of(tx, head, [holder], "none", {})[holder.code]
 
 
 def _holder_of_issue(
     database: Database, tx: Tx, head: CycleHead, unit: UnitNode
 ) -> UnitNode | None:
-    levels = answered_levels(head.negotiation, head.state.open_round)
-    if not levels or unit.level in levels:
-        return unit if levels else None
-    return trees.above(database, tx, head.state.id, unit, levels)
+    answered = answered_round(head.negotiation, head.state.open_round)
+    if not answered:
+        return None
+    taking = head.taking(answered)
+    return unit if taking.has(unit) else trees.above(database, tx, head.tree, unit, taking)
 
 
 def stages(
@@ -253,16 +266,16 @@ def stages(
 ) -> list[Stage]:
     """The same for a page of plans, for reading: a fixed number of statements for all of them."""
     now = clock()
-    cycle, levels = head.state.id, levels_now(head)
+    tree, taking = head.tree, taking_now(head)
     heads: dict[str, PlanHead] = {}
-    trees.nodes(database, tx, cycle, [code for unit in units for code in unit.ancestors])
-    parents = {unit.code: trees.above(database, tx, cycle, unit, levels) for unit in units}
+    trees.nodes(database, tx, tree, [code for unit in units for code in unit.ancestors])
+    parents = {unit.code: trees.above(database, tx, tree, unit, taking) for unit in units}
     issued = {unit.code: _holder_of_issue(database, tx, head, unit) for unit in units}
-    below = trees.below(database, tx, cycle, units, levels)
+    below = trees.below(database, tx, tree, units, taking)
     everyone = {one.code: one for one in [*parents.values(), *issued.values()] if one is not None}
     everyone |= {child.code: child for children in below.values() for child in children}
     everyone |= {unit.code: unit for unit in units}
-    seats = _seats(tx, head, list(everyone.values()), "none", heads)
+    seats = seats_of(tx, head, list(everyone.values()), "none", heads)
     owners = [seats[unit.code] for unit in units]
     parts = _parts(database, tx, head, owners)
     grounds = _grounds(database, tx, head, owners, heads)
@@ -288,14 +301,14 @@ def _parts(
     database: Database, tx: Tx, head: CycleHead, owners: Sequence[Seat]
 ) -> dict[str, tuple[Seat, ...]]:
     """Who holds parts of the open promises of each of these units, by its code."""
-    holders = holders_of_parts(database, tx, head.state.id, owners)
+    holders = holders_of_parts(database, tx, head.tree, owners)
     places = {place.code: place for one in holders.values() for place in one}
-    seats = _seats(tx, head, list(places.values()), "none", {})
+    seats = seats_of(tx, head, list(places.values()), "none", {})
     return {code: tuple(seats[place.code] for place in found) for code, found in holders.items()}
 
 
 def holders_of_parts(
-    database: Database, tx: Tx, cycle: str, owners: Sequence[Seat]
+    database: Database, tx: Tx, tree: Tree, owners: Sequence[Seat]
 ) -> dict[str, list[UnitNode]]:
     """Units below that hold parts of each unit's open promises, by its code; ancestors first."""
     owner = {
@@ -308,21 +321,21 @@ def holders_of_parts(
     wholes = list(owner)
     for at in range(0, len(wholes), _IN_AT_MOST):
         query = select(COMMITMENTS.c.whole_id, COMMITMENTS.c.unit_id).where(
-            COMMITMENTS.c.cycle_id == cycle,
+            COMMITMENTS.c.cycle_id == tree.cycle,
             COMMITMENTS.c.whole_id.in_(wholes[at : at + _IN_AT_MOST]),
             COMMITMENTS.c.id != COMMITMENTS.c.whole_id,  # the whole itself is no part
         )
         for row in tx.connection.execute(query.distinct()):
             found[owner[row.whole_id]].add(row.unit_id)
     ids = sorted(set().union(*found.values()))
-    places = trees.node_of_unit(database, tx, cycle, ids)
+    places = trees.node_of_unit(database, tx, tree, ids)
     return {
         code: sorted((places[one] for one in units), key=lambda place: place.path)
         for code, units in found.items()
     }
 
 
-def _seats(
+def seats_of(
     tx: Tx, cycle: CycleHead, units: Sequence[UnitNode], lock: Lock, heads: dict[str, PlanHead]
 ) -> dict[str, Seat]:
     """Seats by code in the order given; `heads` learns their counters."""

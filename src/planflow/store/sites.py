@@ -10,7 +10,6 @@ from sqlalchemy import func, insert, select, update
 
 from planflow.store.appending import Head
 from planflow.store.tables import (
-    CycleUnitRow,
     ProtocolTextRow,
     RequestKeyRow,
     SiteRow,
@@ -21,7 +20,7 @@ from planflow.store.tables import (
 from planflow.store.transaction import Tx
 
 SITE, UNITS, VERSIONS = table(SiteRow), table(UnitRow), table(UnitVersionRow)
-KEYS, TEXTS, PLACES = table(RequestKeyRow), table(ProtocolTextRow), table(CycleUnitRow)
+KEYS, TEXTS = table(RequestKeyRow), table(ProtocolTextRow)
 _AT_ONCE = 2_000
 _KEY_TRIES, _KEY_PAUSE = 60, 0.05  # three seconds
 
@@ -133,12 +132,6 @@ def write_units(tx: Tx, added: list[Registered], changed: list[Registered], posi
         tx.connection.execute(
             insert(VERSIONS), [{k: v for k, v in row.items() if k != "id"} for row in rows]
         )
-
-
-def fix_tree(tx: Tx, rows: list[dict[str, Any]]) -> None:
-    """Write a cycle's tree (N1)."""
-    for part in _parts(rows):
-        tx.connection.execute(insert(PLACES), part)
 
 
 def keep_protocol(tx: Tx, digest: str, name: str, text: str) -> None:

@@ -56,7 +56,12 @@ def moved_in(tx: Tx, cycle: str, round_name: str) -> list[str]:
     acted = select(PLANS.c.path).where(
         PLANS.c.cycle_id == cycle, PLANS.c.state.startswith(f"{round_name}.", autoescape=True)
     )
-    moved = select(COMMITMENTS.c.path).where(
+    # By the unit's place today: the row keeps the place it had when it was written.
+    same = and_(
+        UNITS.c.cycle_id == COMMITMENTS.c.cycle_id, UNITS.c.unit_id == COMMITMENTS.c.unit_id
+    )
+    placed = select(UNITS.c.path).select_from(COMMITMENTS.join(UNITS, same))
+    moved = placed.where(
         COMMITMENTS.c.cycle_id == cycle,
         COMMITMENTS.c.settle_in == round_name,
         COMMITMENTS.c.status == "fulfilled",
@@ -106,6 +111,7 @@ def no_task(tx: Tx, cycle: str, seen_from: Sequence[str]) -> list[UnitNode]:
     rows = tx.connection.execute(
         select(UNITS)
         .where(UNITS.c.cycle_id == cycle, UNITS.c.no_task.is_(True), seen)
+        .where(UNITS.c.left.is_(False))
         .order_by(UNITS.c.path)
     )
     return [
@@ -196,9 +202,10 @@ def _standing_in(negotiation: Negotiation, cycle: CycleState) -> ColumnElement[s
         applied = (
             frozenset(cycle.terms_of(name).applied) if not cycle.is_open(name) else frozenset()
         )
-        silent = and_(UNITS.c.level.in_(levels & applied), UNITS.c.parent_code.is_not(None))
+        there = UNITS.c.since <= negotiation.protocol.place_of(name)
+        silent = and_(UNITS.c.level.in_(levels & applied), UNITS.c.parent_code.is_not(None), there)
         branches.append((silent, standing(name, START_OF_KIND[kind], lapses(kind))))
-        takes_part = UNITS.c.level.in_(levels)
+        takes_part = and_(UNITS.c.level.in_(levels), there)
         if kind == "decision":
             takes_part = UNITS.c.parent_code.is_(None)
         branches.append((takes_part, standing(name, START_OF_KIND[kind])))

@@ -180,7 +180,10 @@ class CycleStateRow(SQLModel, table=True):
 
 
 class CycleUnitRow(SQLModel, table=True):
-    """A unit's place in a cycle's tree. `path` holds the codes from the root down (F5)."""
+    """A unit's place in a cycle's tree now. `path` holds the codes from the root down (F5).
+
+    `since` is the first round it takes part in; a unit that `left` was succeeded by others (N1).
+    """
 
     __tablename__ = "cycle_unit"
     __table_args__ = (
@@ -197,6 +200,27 @@ class CycleUnitRow(SQLModel, table=True):
     path: str
     attributes: str = ""
     no_task: bool = False
+    since: int = 0
+    left: bool = False
+
+
+class CycleUnitVersionRow(SQLModel, table=True):
+    """A unit's place in a cycle's tree, at the position of the cycle's event that gave it (N1, F5)."""
+
+    __tablename__ = "cycle_unit_version"
+    __table_args__ = (Index("cycle_unit_version_path", "cycle_id", "path"),)
+    cycle_id: str = Field(primary_key=True)
+    unit_id: str = Field(primary_key=True)
+    position: int = Field(primary_key=True)
+    code: str
+    name: str
+    level: str
+    parent_code: str | None = None
+    path: str
+    attributes: str = ""
+    no_task: bool = False
+    since: int = 0
+    left: bool = False
 
 
 class PlanRow(SQLModel, table=True):
@@ -312,6 +336,6 @@ INSERT_ONLY = (
     "figure",
     "commitment",
     "extension",
-    "cycle_unit",
+    "cycle_unit_version",
     "past_year",
 )

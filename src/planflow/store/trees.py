@@ -1,7 +1,10 @@
-"""The fixed tree of a cycle (N1): places of units, nearest units above and below in a round."""
+"""The tree of a cycle as it is (N1): places of units, nearest units above and below in a round.
+
+Places are kept in memory under the tree's version, so that a change by any process is seen.
+"""
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, exists, func, literal, not_, select
 
@@ -21,43 +24,63 @@ _COLUMNS = (
     UNITS.c.path,
     UNITS.c.attributes,
     UNITS.c.no_task,
+    UNITS.c.since,
+    UNITS.c.left,
 )
 _KEPT_AT_MOST = 200_000
 _IN_AT_MOST = 500
 
 
-def node(database: Database, tx: Tx, cycle: str, code: str) -> UnitNode | None:
-    """A unit's place; None outside the cycle's tree. A tree is fixed, so places are kept in memory."""
-    return nodes(database, tx, cycle, [code]).get(code)
+class Tree(NamedTuple):
+    """A cycle's tree at one version: the position of the event that changed it last."""
+
+    cycle: str
+    version: int
 
 
-def nodes(database: Database, tx: Tx, cycle: str, codes: Sequence[str]) -> dict[str, UnitNode]:
+class Taking(NamedTuple):
+    """Who takes part in a round: units of these levels that joined no later than it."""
+
+    levels: frozenset[str]
+    place: int
+
+    def has(self, unit: Any) -> bool:
+        """Whether a unit takes part, as far as its level and its joining tell."""
+        return unit.level in self.levels and unit.since <= self.place
+
+
+def node(database: Database, tx: Tx, tree: Tree, code: str) -> UnitNode | None:
+    """A unit's place; None outside the cycle's tree."""
+    return nodes(database, tx, tree, [code]).get(code)
+
+
+def nodes(database: Database, tx: Tx, tree: Tree, codes: Sequence[str]) -> dict[str, UnitNode]:
     """Places of several units by code; unknown codes are left out."""
     memory = _memory(database)
-    found = {code: memory.get(("node", cycle, code)) for code in codes}
+    found = {code: memory.get(("node", tree, code)) for code in codes}
     lacking = [code for code, place in found.items() if place is None]
     for at in range(0, len(lacking), _IN_AT_MOST):
         part = lacking[at : at + _IN_AT_MOST]
         rows = tx.connection.execute(
-            select(*_COLUMNS).where(UNITS.c.cycle_id == cycle, UNITS.c.code.in_(part))
+            select(*_COLUMNS).where(UNITS.c.cycle_id == tree.cycle, UNITS.c.code.in_(part))
         )
         for row in rows:
-            found[row.code] = memory["node", cycle, row.code] = _node(row)
+            found[row.code] = memory["node", tree, row.code] = node_of(row)
     return {code: place for code, place in found.items() if place is not None}
 
 
 def node_of_unit(
-    database: Database, tx: Tx, cycle: str, unit_ids: Sequence[str]
+    database: Database, tx: Tx, tree: Tree, unit_ids: Sequence[str]
 ) -> dict[str, UnitNode]:
     """Places of units by identity; those outside the cycle's tree are left out."""
     memory = _memory(database)
-    found = {one: memory.get(("unit", cycle, one)) for one in unit_ids}
+    found = {one: memory.get(("unit", tree, one)) for one in unit_ids}
     lacking = [one for one, place in found.items() if place is None]
     for at in range(0, len(lacking), _IN_AT_MOST):
         part = lacking[at : at + _IN_AT_MOST]
-        query = select(*_COLUMNS).where(UNITS.c.cycle_id == cycle, UNITS.c.unit_id.in_(part))
+        query = select(*_COLUMNS).where(UNITS.c.cycle_id == tree.cycle, UNITS.c.unit_id.in_(part))
         for row in tx.connection.execute(query):
-            found[row.unit_id] = memory["unit", cycle, row.unit_id] = _node(row)
+            found[row.unit_id] = memory["unit", tree, row.unit_id] = node_of(row)
     return {one: place for one, place in found.items() if place is not None}
 
 
@@ -90,39 +113,39 @@ def cycles_of(tx: Tx, code: str) -> list[str]:
 
 
 def above(
-    database: Database, tx: Tx, cycle: str, unit: UnitNode, levels: frozenset[str]
+    database: Database, tx: Tx, tree: Tree, unit: UnitNode, taking: Taking
 ) -> UnitNode | None:
-    """The nearest unit above that takes part in a round of these levels (N2)."""
-    found = nodes(database, tx, cycle, unit.ancestors)
-    taking = (found[code] for code in unit.ancestors if code in found)
-    return next((place for place in taking if place.level in levels), None)
+    """The nearest unit above that takes part in a round (N2)."""
+    found = nodes(database, tx, tree, unit.ancestors)
+    places = (found[code] for code in unit.ancestors if code in found)
+    return next((place for place in places if taking.has(place)), None)
 
 
 def below(
-    database: Database, tx: Tx, cycle: str, parents: Sequence[UnitNode], levels: frozenset[str]
+    database: Database, tx: Tx, tree: Tree, parents: Sequence[UnitNode], taking: Taking
 ) -> dict[str, tuple[UnitNode, ...]]:
     """The nearest units below each of these that take part, in the order of their codes.
 
     One statement for units that take part directly below; one more per level that does not.
     """
     memory = _memory(database)
-    found = {one.code: memory.get(("below", cycle, one.code, levels)) for one in parents}
+    found = {one.code: memory.get(("below", tree, one.code, taking)) for one in parents}
     lacking = [code for code, children in found.items() if children is None]
     gathered: dict[str, list[UnitNode]] = {code: [] for code in lacking}
     owner = {code: code for code in lacking}  # code looked below → the parent it is for
     while owner:
         passed: dict[str, str] = {}
-        for row in _directly_below(tx, cycle, list(owner)):
+        for row in _directly_below(tx, tree.cycle, list(owner)):
             if row.no_task:
                 continue
-            if row.level in levels:
-                gathered[owner[row.parent_code]].append(_node(row))
+            if taking.has(row):
+                gathered[owner[row.parent_code]].append(node_of(row))
             else:
                 passed[row.code] = owner[row.parent_code]
         owner = passed
     for code, children in gathered.items():
         ordered = tuple(sorted(children, key=lambda one: one.code))
-        found[code] = memory["below", cycle, code, levels] = ordered
+        found[code] = memory["below", tree, code, taking] = ordered
     return {code: children or () for code, children in found.items()}
 
 
@@ -165,7 +188,8 @@ def _directly_below(tx: Tx, cycle: str, codes: list[str]) -> Iterable[Any]:
         )
 
 
-def _node(row: Any) -> UnitNode:
+def node_of(row: Any) -> UnitNode:
+    """A place from a row that holds it."""
     return UnitNode(
         id=row.unit_id,
         code=row.code,
@@ -174,4 +198,6 @@ def _node(row: Any) -> UnitNode:
         path=row.path,
         attributes=frozenset(part for part in row.attributes.split(";") if part),
         no_task=row.no_task,
+        since=row.since,
+        left=row.left,
     )

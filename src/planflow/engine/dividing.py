@@ -1,0 +1,224 @@
+"""A plan split among successors, number by number, so that every sum stays exact (N1).
+
+Each number goes by a given share, or by weight; where children go to the successors, what they add up
+to comes first.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from planflow.domain.figures import TASK
+from planflow.domain.tree_commands import GivenShare
+from planflow.domain.units import UnitNode
+from planflow.engine import checks, numbers
+from planflow.engine.handing import figure_in, off_sums
+from planflow.engine.scene import Seat
+from planflow.engine.state import PlanState, Promise, Record, Split
+from planflow.errors import Finding
+from planflow.protocol.models import Protocol
+from planflow.quota import exact
+
+Key = tuple[str, str, str, str]  # round, side, basis, indicator
+
+
+@dataclass
+class Sharing:
+    """How one unit's numbers go to its successors; `findings` gathers what does not add up.
+
+    `below` are, by round, the nearest units below of each successor.
+    """
+
+    protocol: Protocol
+    heirs: Sequence[UnitNode]
+    weights: Sequence[int] | None
+    given: Mapping[Key, GivenShare]
+    below: Mapping[str, Sequence[Sequence[Seat]]]
+    where: str
+    findings: list[Finding] = field(default_factory=list)
+    used: set[Key] = field(default_factory=set)
+
+    def parts(self, key: Key, value: int, sums: Sequence[int] | None = None) -> list[int]:
+        """One number's parts, which add up to it. `sums` are what the parts rest on, if on anything."""
+        round_name, side, basis, indicator = key
+        share = self.given.get(key)
+        if share is not None:
+            self.used.add(key)
+            found = [share.amounts.get(heir.code, 0) for heir in self.heirs]
+            if sum(found) != value:
+                got = sum(found)
+                fields = {"expected": value, "got": got, "difference": got - value}
+                named = {"indicator": indicator, "round": round_name, "side": side, "basis": basis}
+                self.findings.append(Finding("shares_exact", {**named, **fields}))
+            return found
+        found = list(sums or [0] * len(self.heirs))
+        rest = value - sum(found)
+        if rest and self.weights is None:
+            named = {"indicator": indicator, "round": round_name, "side": side, "basis": basis}
+            self.findings.append(Finding("share_missing", {**named, "got": rest}, self.where))
+        elif rest:
+            extra = exact.apportion(rest, self._weights(indicator))
+            found = [one + more for one, more in zip(found, extra, strict=True)]
+        return found
+
+    def figures(
+        self,
+        place: tuple[str, str, str],
+        figures: Mapping[str, int],
+        sums: Sequence[Mapping[str, int]] | None = None,
+    ) -> list[dict[str, int]]:
+        """Figures of one round, side and basis, one for each successor."""
+        found: list[dict[str, int]] = [{} for _ in self.heirs]
+        for name, value in figures.items():
+            rests = [one.get(name, 0) for one in sums] if sums else None
+            for own, part in zip(found, self.parts((*place, name), value, rests), strict=True):
+                own[name] = part
+        return found
+
+    def _weights(self, indicator: str) -> list[int]:
+        """Weights among those that may have the indicator at all."""
+        known = self.protocol.indicators_by_name[indicator]
+        able = [checks.applies(self.protocol, known, heir) for heir in self.heirs]
+        weights = self.weights or [1] * len(self.heirs)
+        if not any(able):
+            return list(weights)
+        masked = [one if may else 0 for one, may in zip(weights, able, strict=True)]
+        return masked if any(masked) else [int(may) for may in able]
+
+
+def split(plan: PlanState, sharing: Sharing, mint: Callable[[], str]) -> list[PlanState]:
+    """The plans of the successors of one unit."""
+    protocol = sharing.protocol
+    heirs = [
+        plan.but(rounds={}, promises=(), handed_to=(), lapses={}, position=0) for _ in sharing.heirs
+    ]
+    ordered = [one for one in protocol.rounds if one.name in plan.rounds]
+    for one in (each for each in ordered if each.kind != "adjust"):
+        _add(heirs, one.name, _records(plan.record(one.name), one.name, sharing, None))
+    for promise in plan.promises:
+        if promise.status in ("open", "fulfilled"):
+            heirs = _promised(heirs, promise, sharing, mint)
+    for one in (each for each in ordered if each.kind == "adjust"):
+        held = [numbers.reserve_held(heir, one) for heir in heirs]
+        _add(heirs, one.name, _records(plan.record(one.name), one.name, sharing, held))
+    _check_sums(plan, heirs, sharing)
+    return heirs
+
+
+def _add(heirs: list[PlanState], name: str, records: Iterable[Record]) -> None:
+    for at, record in enumerate(records):
+        heirs[at] = heirs[at].but(rounds={**heirs[at].rounds, name: record})
+
+
+def _records(
+    record: Record, name: str, sharing: Sharing, held: Sequence[Mapping[str, int]] | None
+) -> list[Record]:
+    """One round's record for each successor; what children add up to comes first."""
+    protocol, one = sharing.protocol, sharing.protocol.rounds_by_name[name]
+    below = sharing.below.get(name) or [()] * len(sharing.heirs)
+    sums = [
+        exact.total(numbers.in_force(protocol, seat.plan, name) for seat in seats)
+        for seats in below
+    ]
+    items = [
+        sharing.parts((name, "reconciling", each.reason_code, each.indicator), each.amount)
+        for each in record.reconciling
+    ]
+    reserve = sharing.figures((name, "reserve", TASK), record.split.reserve if record.split else {})
+    rests = []
+    for at, own in enumerate(sums):
+        extra = [
+            {each.indicator: parts[at]}
+            for each, parts in zip(record.reconciling, items, strict=True)
+        ]
+        rests.append(exact.total([own, *extra, reserve[at], *([held[at]] if held else [])]))
+    resting = rests if any(below) else None
+    upwards = resting if one.kind != "down" else None
+    reported = {
+        basis: sharing.figures((name, "reported", basis), each, upwards if basis == TASK else None)
+        for basis, each in record.reported.items()
+    }
+    asked = reported.get(TASK, [{} for _ in sharing.heirs])
+    settled = sharing.figures((name, "settled", TASK), record.settled, asked)
+    issued = sharing.figures(
+        (name, "issued", TASK), record.issued, resting if record.split else None
+    )
+    return [
+        record.but(
+            reported={basis: each[at] for basis, each in reported.items()},
+            reconciling=tuple(
+                each.but(amount=parts[at])
+                for each, parts in zip(record.reconciling, items, strict=True)
+            ),
+            settled=settled[at],
+            issued=issued[at],
+            split=_split_of(record, issued[at], reserve[at], rests[at]),
+        )
+        for at in range(len(sharing.heirs))
+    ]
+
+
+def _split_of(
+    record: Record, issued: dict[str, int], reserve: dict[str, int], resting: Mapping[str, int]
+) -> Split | None:
+    """A successor's own split; one that was outdated splits what its children have of it."""
+    if record.split is None:
+        return None
+    if record.split.of == record.issued_by:
+        return record.split.but(total=issued, reserve=reserve)
+    return record.split.but(
+        total={name: resting.get(name, 0) for name in record.split.total}, reserve=reserve
+    )
+
+
+def _promised(
+    heirs: list[PlanState],
+    promise: Promise,
+    sharing: Sharing,
+    mint: Callable[[], str],
+) -> list[PlanState]:
+    """A commitment in parts: each from the successor's own figure, their changes adding up."""
+    name, protocol = promise.indicator, sharing.protocol
+    place = (promise.settle_in, "commitment", TASK, name)
+    reserve = [0] * len(heirs)
+    sums = None
+    if promise.passed_on:
+        reserve = exact.apportion(promise.reserve, sharing.weights or [1] * len(heirs))
+        whole = promise.part_of or promise.id
+        sums = [
+            held + sum(_changes(seats, whole, name))
+            for held, seats in zip(reserve, sharing.below[""], strict=True)
+        ]
+    changes = sharing.parts(place, promise.change, sums)
+    stood = [figure_in(protocol, heir, promise.amends, name) for heir in heirs]
+    rest = promise.from_ - sum(stood)
+    extra = exact.apportion(rest, sharing.weights or [1] * len(heirs))
+    made = []
+    for at, heir in enumerate(heirs):
+        start = stood[at] + extra[at]
+        one = promise.but(id=mint(), from_=start, to=start + changes[at], reserve=reserve[at])
+        kept = (one,) if changes[at] or reserve[at] else ()
+        made.append(heir.but(promises=(*heir.promises, *kept)))
+    return made
+
+
+def _changes(seats: Sequence[Seat], whole: str, indicator: str) -> Iterable[int]:
+    for seat in seats:
+        for one in seat.plan.promises:
+            if one.part_of == whole and one.indicator == indicator and one.status != "waived":
+                yield one.change
+
+
+def _check_sums(plan: PlanState, heirs: Sequence[PlanState], sharing: Sharing) -> None:
+    """Sums that were exact before a split are exact in every successor (N4, N5)."""
+    protocol = sharing.protocol
+    for name, below in sharing.below.items():
+        if name not in plan.rounds or not any(below):
+            continue
+        together = [seat for seats in below for seat in seats]
+        if off_sums(protocol, plan, together, name):
+            continue  # it was not exact itself: its children have moved on since
+        for heir, state, seats in zip(sharing.heirs, heirs, below, strict=True):
+            for off in off_sums(protocol, state, seats, name):
+                fields = {"expected": off.expected, "got": off.got, "difference": off.difference}
+                params = {"unit": heir.code, "indicator": off.indicator, **fields}
+                sharing.findings.append(Finding("sums_exact", params))
