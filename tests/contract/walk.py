@@ -89,7 +89,7 @@ class Walk:
     def ways(self) -> list[Callable[[], object]]:
         """What may be tried at any time."""
         ways = [self.any_act, self.any_act, self.any_draft, self.any_issue, self.any_promise]
-        return [*ways, self.any_extension, self.any_correction]
+        return [*ways, self.any_extension, self.any_correction, self.any_rename]
 
     def any_act(self) -> None:
         """An act without figures, by whoever it is meant for, or by somebody else."""
@@ -371,7 +371,14 @@ class Walk:
                     elif one.code == "bounded":
                         figures[str(name)] = one.params["expected"]
                         amount = one.params["expected"] - int(str(got))
-                        items.append({"indicator": name, "amount": amount, "reason_code": CHANGE})
+                        items.append(
+                            {
+                                "indicator": name,
+                                "amount": amount,
+                                "reason_code": CHANGE,
+                                "text": "幅度所限",
+                            }
+                        )
             else:
                 self.tried["submit"] += 1
                 return

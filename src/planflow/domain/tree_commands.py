@@ -46,14 +46,14 @@ class SplitUnit(Noun):
     """One unit becomes several. What no share names goes by weight."""
 
     unit: UnitCode
-    into: tuple[Heir, ...] = Field(min_length=2, max_length=100)
+    into: tuple[Heir, ...] = Field(max_length=100)
     shares: tuple[GivenShare, ...] = Field(default=(), max_length=10_000)
 
 
 class MergeUnits(Noun):
     """Several units of one parent become one."""
 
-    units: tuple[UnitCode, ...] = Field(min_length=2, max_length=100)
+    units: tuple[UnitCode, ...] = Field(max_length=100)
     into: UnitCode
 
 
@@ -79,6 +79,6 @@ class ChangeTree(Noun):
     """Change an open cycle's tree, by a document (N1)."""
 
     document_no: Annotated[DocumentNo, StringConstraints(strip_whitespace=True, min_length=1)]
-    changes: tuple[Change, ...] = Field(min_length=1, max_length=100)
+    changes: tuple[Change, ...] = Field(max_length=100)
     dated: Annotated[dt.date, Field(strict=True)] | None = None
     reason: Text = ""

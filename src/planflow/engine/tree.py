@@ -77,6 +77,8 @@ def change(ground: Ground, command: ChangeTree, hand: Hand) -> Plan:
     if ground.cycle.settled:
         raise guard_failed(Finding("not_settled", {}))
     act = _Act(ground, command, hand)
+    if not command.changes:
+        act.plan.invalid.append(Finding("missing", {"field": "changes"}, "changes"))
     for at, one in enumerate(command.changes):
         given = [name for name in _OF_KIND if getattr(one, name) is not None]
         where = f"changes.{at}"
@@ -177,6 +179,11 @@ class _Act:
             return None
         return _node(entry, parent.path, of.since)
 
+    def two_of(self, named: Sequence[Any], where: str) -> None:
+        """A split and a merge are about several units."""
+        if len(named) < 2:
+            self.plan.invalid.append(Finding("missing", {"field": where}, where))
+
     def with_task(self, unit: UnitNode, where: str) -> bool:
         """Whether a unit may be succeeded: not the root, nor one without task."""
         if unit.is_root:
@@ -267,13 +274,14 @@ def _sent_above(act: _Act, node: UnitNode) -> Iterator[Finding]:
 
 
 def _split(act: _Act, one: SplitUnit, where: str) -> None:
+    before = len(act.plan.invalid)
+    act.two_of(one.into, f"{where}.into")
     unit = act.place(one.unit, f"{where}.unit")
     if unit is None or not act.with_task(unit, f"{where}.unit"):
         return
     heirs = [
         act.heir(each.unit, unit, f"{where}.into.{at}.unit") for at, each in enumerate(one.into)
     ]
-    before = len(act.plan.invalid)
     children = act.ground.children.get(unit.code, ())
     act.plan.invalid += succession.naming_faults(unit, children, one, where)
     act.plan.invalid += succession.share_faults(act.protocol, one, where)
@@ -321,9 +329,10 @@ def _by_heir(
 
 
 def _merge(act: _Act, one: MergeUnits, where: str) -> None:
+    act.two_of(one.units, f"{where}.units")
     units = [act.place(code, f"{where}.units.{at}") for at, code in enumerate(one.units)]
     found = [unit for unit in units if unit is not None and act.with_task(unit, f"{where}.units")]
-    if len(found) < len(one.units):
+    if not found or len(found) < len(one.units):
         return
     first = found[0]
     for at, unit in enumerate(found):
