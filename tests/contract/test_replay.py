@@ -84,6 +84,7 @@ def walked(databases: Databases, examples: int) -> None:
     assert {"submitted", "withdrawn", "accepted", "returned", "totalled"} <= set(kinds)
     assert {"distributed", "issued", "acknowledged", "commitment_made", "extended"} <= set(kinds)
     assert {"correction_proposed", "corrected"} <= set(kinds)
+    assert {"tree_changed", "handed_over", "taken_over"} <= set(kinds)
 
 
 def test_walks_by_chance_are_the_fold_of_their_events(databases: Databases) -> None:

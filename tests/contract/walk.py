@@ -27,6 +27,12 @@ ACTS: tuple[tuple[str, str, dict[str, str]], ...] = (
 )
 CHANGE = "household_moved"
 LINES = ["persons"]
+NEW = """\
+code,name,level,parent,attributes
+S1,甲东县,county,C,poor_county
+S2,甲西县,county,C,poor_county
+M,新甲县,county,C,poor_county
+"""
 
 
 @dataclass
@@ -37,13 +43,19 @@ class Walk:
     chance: Random
     detours: int = 4
     tried: Counter[str] = field(default_factory=Counter)
+    first: str = "A"  # the county that is split and merged on the way, by its code today
+    own: dict[str, str] = field(default_factory=lambda: dict(OWN))
+    above: dict[str, str] = field(default_factory=lambda: dict(ABOVE))
 
     def whole(self) -> Walk:
         """Walk from the first round to the last."""
         self.world.cycle(practice=self.chance.random() < 0.5)
         for who, unit in (("region2", "R"), ("city2", "C")):
             self.world.user(who, "admin", unit)
+        self.world.units(NEW)
         for name in self.world.get().rounds:
+            if self.first == "A" and self.chance.random() < 0.25:
+                self.succeed()
             self.world.open(name)
             if name.startswith("up"):
                 self.up(name)
@@ -55,6 +67,23 @@ class Walk:
             self.world.close(name)
         assert self.world.get().settled
         return self
+
+    def succeed(self) -> None:
+        """County A becomes two by any weights, and the two become one again: no sum has moved."""
+        before = self.world.plan("region", "C").figures, self.plan("A").figures
+        into = [{"unit": unit, "weight": self.chance.randrange(9)} for unit in ("S1", "S2")]
+        split = {"split": {"unit": "A", "into": into}}
+        if not self.do("split", self.world.change_tree, split):
+            return
+        merge = {"merge": {"units": ["S1", "S2"], "into": "M"}}
+        renamed = {"rename": {"unit": "B", "name": f"乙县{self.chance.randrange(9)}"}}
+        self.do("merge", self.world.change_tree, merge, renamed)
+        self.world.user("m", "planner", "M")
+        for people, who in ((self.own, "m"), (self.above, "city")):
+            del people["A"]
+            people["M"] = who
+        self.first = "M"
+        assert (self.world.plan("region", "C").figures, self.plan("M").figures) == before
 
     # What somebody does
 
@@ -75,7 +104,7 @@ class Walk:
 
     def plan(self, unit: str) -> PlanView:
         """A plan as its own people see it."""
-        return self.world.plan(OWN[unit], unit)
+        return self.world.plan(self.own[unit], unit)
 
     def stage(self, unit: str) -> str:
         """The stage a plan is in."""
@@ -89,13 +118,13 @@ class Walk:
     def ways(self) -> list[Callable[[], object]]:
         """What may be tried at any time."""
         ways = [self.any_act, self.any_act, self.any_draft, self.any_issue, self.any_promise]
-        return [*ways, self.any_extension, self.any_correction, self.any_rename]
+        return [*ways, self.any_extension, self.any_correction]
 
     def any_act(self) -> None:
         """An act without figures, by whoever it is meant for, or by somebody else."""
-        unit = self.chance.choice(sorted(ABOVE))
+        unit = self.chance.choice(sorted(self.above))
         side, action, body = self.chance.choice(ACTS)
-        who = OWN[unit] if side == "own" else ABOVE[unit]
+        who = self.own[unit] if side == "own" else self.above[unit]
         if action == "return" and self.up_round() and self.chance.random() < 0.5:
             self.do("return of lines", self.world.act, who, unit, action, {**body, "lines": LINES})
             return
@@ -107,10 +136,10 @@ class Walk:
 
     def any_extension(self) -> None:
         """More time for somebody, unless that is less (N9)."""
-        unit = self.chance.choice(sorted(ABOVE))
+        unit = self.chance.choice(sorted(self.above))
         due = f"2199-{self.chance.randrange(1, 13):02}-01"
         body = {"due_at": due, "reason": "入户核查未完"}
-        self.do("extensions", lambda: self.world.act(ABOVE[unit], unit, "extensions", body))
+        self.do("extensions", lambda: self.world.act(self.above[unit], unit, "extensions", body))
 
     def any_correction(self) -> None:
         """A figure of a closed round, corrected or turned down by the region's second admin."""
@@ -135,9 +164,9 @@ class Walk:
 
     def any_draft(self) -> None:
         """A working copy with any figures."""
-        unit = self.chance.choice(sorted(ABOVE))
+        unit = self.chance.choice(sorted(self.above))
         body = {"figures": self.figures(unit)}
-        self.do("draft", self.world.act, OWN[unit], unit, "draft", body)
+        self.do("draft", self.world.act, self.own[unit], unit, "draft", body)
 
     def any_issue(self) -> None:
         """An issue anew, with reason and document number: it supersedes, if it is whole."""
@@ -147,7 +176,7 @@ class Walk:
 
     def any_promise(self) -> None:
         """Make, pass on, choose or take back a promise."""
-        unit = self.chance.choice(sorted(ABOVE))
+        unit = self.chance.choice(sorted(self.above))
         plan = self.plan(unit)
         ways = [self.make_promise]
         if plan.commitments:
@@ -166,34 +195,34 @@ class Walk:
         to = max(0, start + self.chance.randrange(-3, 9))
         body = {"indicator": indicator, "from": start, "to": to, "settle_in": "adjust"}
         body |= {"funded": self.chance.random() < 0.5, "reason": "请示答复"}
-        self.do("commitments", self.world.act, ABOVE[unit], unit, "commitments", body)
+        self.do("commitments", self.world.act, self.above[unit], unit, "commitments", body)
 
     def pass_on(self, unit: str, plan: PlanView) -> None:
         """Pass a promise on to the children."""
         one = self.chance.choice(plan.commitments)
         change = one.to - one.from_
         part = self.chance.randrange(min(0, change), max(0, change) + 1)
-        shares = [{"unit": "A", "amount": part}, {"unit": "B", "amount": change - part}]
+        shares = [{"unit": self.first, "amount": part}, {"unit": "B", "amount": change - part}]
         body = {"allocations": shares, "reserve": 0}
-        self.do("distribute", self.world.act, OWN[unit], unit, "distribute", body, one.id)
+        self.do("distribute", self.world.act, self.own[unit], unit, "distribute", body, one.id)
 
     def waive(self, unit: str, plan: PlanView) -> None:
         """Take a promise back."""
         one = self.chance.choice(plan.commitments)
         body = {"reason": "资金未落实"}
-        self.do("waive", self.world.act, ABOVE[unit], unit, "waive", body, one.id)
+        self.do("waive", self.world.act, self.above[unit], unit, "waive", body, one.id)
 
     def choose_headline(self, unit: str, plan: PlanView) -> None:
         """Let another number stand."""
         one = self.chance.choice(plan.numbers)
         choice = {one.indicator: {"round": one.round, "basis": one.basis}}
         body = {"choices": choice, "reason": "以二上为准"}
-        self.do("headline", self.world.act, ABOVE[unit], unit, "headline", body)
+        self.do("headline", self.world.act, self.above[unit], unit, "headline", body)
 
     def figures(self, unit: str) -> dict[str, int]:
         """Any figures that a unit may have."""
         made = {"persons": self.chance.randrange(200), "villages": self.chance.randrange(20)}
-        return made | ({"county_exit": self.chance.randrange(2)} if unit == "A" else {})
+        return made | ({"county_exit": self.chance.randrange(2)} if unit == self.first else {})
 
     # Up
 
@@ -220,7 +249,7 @@ class Walk:
         for _ in range(400):
             if done():
                 return
-            yield self.chance.choice(sorted(OWN))
+            yield self.chance.choice(sorted(self.own))
             self.wander()
         raise AssertionError(f"the walk got nowhere: {self.tried}")
 
@@ -233,8 +262,8 @@ class Walk:
             item = {"indicator": "persons", "amount": 3, "reason_code": CHANGE, "text": "迁入"}
             body["figures"]["persons"] = body["figures"].get("persons", 0) + 3
             body["reconciling"] = [item]
-        self.do("draft", self.world.act, OWN[unit], unit, "draft", body)
-        self.do("submit", self.world.act, OWN[unit], unit, "submit", {"note": "上报"})
+        self.do("draft", self.world.act, self.own[unit], unit, "draft", body)
+        self.do("submit", self.world.act, self.own[unit], unit, "submit", {"note": "上报"})
 
     def accept(self, unit: str) -> None:
         """Accept as reported, or with a settled number."""
@@ -244,12 +273,12 @@ class Walk:
                 "figures": {"persons": self.chance.randrange(200)},
                 "reasons": {"persons": REASON},
             }
-        self.do("accept", self.world.act, ABOVE[unit], unit, "accept", body)
+        self.do("accept", self.world.act, self.above[unit], unit, "accept", body)
 
     def sums(self, name: str) -> dict[str, int]:
         """What the city's children add up to."""
         found: Counter[str] = Counter()
-        for unit in ("A", "B"):
+        for unit in (self.first, "B"):
             found.update(self.plan(unit).figures.get(name, {}))
         return dict(found)
 
@@ -267,11 +296,12 @@ class Walk:
 
     def down(self, name: str) -> None:
         """A down round: until everybody below has signed."""
-        done = {"R": "distributed", "C": "distributed", "A": "acknowledged", "B": "acknowledged"}
+        done = {"R": "distributed", "C": "distributed"}
+        done |= {self.first: "acknowledged", "B": "acknowledged"}
         for unit in self.until(lambda: all(self.stage(u) == s for u, s in done.items())):
             stage = self.stage(unit)
             if stage == "issued":
-                self.do("acknowledge", self.world.act, OWN[unit], unit, "acknowledge")
+                self.do("acknowledge", self.world.act, self.own[unit], unit, "acknowledge")
             elif (unit, stage) in (("R", "awaiting"), ("C", "acknowledged")):
                 more = {"reason": "随上级更正", "document_no": "柳扶〔2019〕9号"}
                 if not self.do("issue", self.issue, unit, **more):
@@ -283,7 +313,7 @@ class Walk:
         """Issue with an exact split, a reserve and a stretch target now and then."""
         if unit == "R":
             also = {"stretch": {"persons": 90}} if self.chance.random() < 0.5 else {}
-            self.send("R", [("C", self.figures("A"), also)], **more)
+            self.send("R", [("C", self.figures(self.first), also)], **more)
             return
         plan = self.plan("C")
         own = plan.figures.get(str(plan.round), {})
@@ -298,7 +328,7 @@ class Walk:
         if any(one.side == "issued" for one in was):
             part = self.chance.randrange(91)
             halves = [{"stretch": {"persons": one}} for one in (part, 90 - part)]
-        self.send("C", [("A", first, halves[0]), ("B", rest, halves[1])], **more)
+        self.send("C", [(self.first, first, halves[0]), ("B", rest, halves[1])], **more)
 
     def send(self, unit: str, shares: list[tuple[str, Any, Any]], **more: Any) -> None:
         """Issue, with a reason for every figure."""
@@ -306,7 +336,7 @@ class Walk:
             {"unit": to, "figures": own, "also": also, "reasons": dict.fromkeys(own, REASON)}
             for to, own, also in shares
         ]
-        self.world.act(OWN[unit], unit, "issue", {"allocations": allocations, **more})
+        self.world.act(self.own[unit], unit, "issue", {"allocations": allocations, **more})
 
     # Adjust
 
@@ -317,24 +347,24 @@ class Walk:
         for unit in self.until(lambda: self.stage("C") == "accepted"):
             stage = self.stage(unit)
             if stage == "submitted":
-                self.do("accept", self.world.act, ABOVE[unit], unit, "accept")
+                self.do("accept", self.world.act, self.above[unit], unit, "accept")
             elif stage in ("drafting", "returned") and unit == "C":
                 self.report_sum()
             elif stage in ("drafting", "returned"):
                 base = self.plan(unit).figures["adjust"]
                 changed = {"persons": max(0, base["persons"] + self.chance.randrange(-2, 3))}
                 self.do("draft", self.change, unit, changed)
-                self.do("submit", self.world.act, OWN[unit], unit, "submit")
+                self.do("submit", self.world.act, self.own[unit], unit, "submit")
 
     def change(self, unit: str, figures: dict[str, int], *items: dict[str, Any]) -> None:
         """A working copy of changed figures, with the reason for each."""
         reasons = dict.fromkeys(figures, CHANGE)
         body = {"figures": figures, "reasons": reasons, "reconciling": items}
-        self.world.act(OWN[unit], unit, "draft", body)
+        self.world.act(self.own[unit], unit, "draft", body)
 
     def settle_all(self, fulfil: float) -> None:
         """Fulfil or waive every open promise."""
-        for unit in ("C", "A", "B"):
+        for unit in ("C", self.first, "B"):
             for one in self.plan(unit).commitments:
                 if one.status != "open" or one.part_of:
                     continue
@@ -345,11 +375,11 @@ class Walk:
     def settle(self, unit: str, promise: str, fulfil: float) -> None:
         """Fulfil or waive a promise."""
         if self.chance.random() < fulfil:
-            who = ABOVE[unit]
+            who = self.above[unit]
             if self.do("fulfil", self.world.act, who, unit, "fulfil", None, promise):
                 return
         body = {"reason": "资金未落实"}
-        self.do("waive", self.world.act, ABOVE[unit], unit, "waive", body, promise)
+        self.do("waive", self.world.act, self.above[unit], unit, "waive", body, promise)
 
     def report_sum(self) -> None:
         """The city's own change: what its children and its reserve add up to, as the refusal tells.
