@@ -76,6 +76,8 @@ def test_the_calls_of_the_contract_are_there(document: dict[str, Any]) -> None:
         ("GET", "/api/v1/cycles"),
         ("DELETE", "/api/v1/cycles/{cycle}"),
         ("GET", "/api/v1/cycles/{cycle}"),
+        ("GET", "/api/v1/cycles/{cycle}/tree"),
+        ("POST", "/api/v1/cycles/{cycle}/tree"),
         ("POST", "/api/v1/cycles/{cycle}/rounds/{round}/open"),
         ("POST", "/api/v1/cycles/{cycle}/rounds/{round}/close"),
         ("GET", "/api/v1/cycles/{cycle}/plans"),

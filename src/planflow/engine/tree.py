@@ -1,7 +1,7 @@
 """Changes of an open cycle's tree (N1): decided as a whole, every figure mapped to its successors."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 from planflow.domain.commands import NoTask
@@ -10,63 +10,13 @@ from planflow.domain.tree_commands import ChangeTree, Join, MergeUnits, Rename, 
 from planflow.domain.units import SEPARATOR, UnitNode
 from planflow.engine import dividing, merging, succession
 from planflow.engine.dividing import Sharing
+from planflow.engine.ground import Act, Entry, Ground, Moved, Plan, node_of
 from planflow.engine.hand import Hand
-from planflow.engine.machine import Negotiation, stage
+from planflow.engine.machine import stage
 from planflow.engine.scene import Seat, standing, takes_part
-from planflow.engine.state import CycleState, PlanState
 from planflow.errors import Finding, guard_failed, invalid
 
 _OF_KIND = ("join", "split", "merge", "rename", "no_task")
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A unit as it is registered."""
-
-    id: str
-    code: str
-    name: str
-    level: str
-    parent_id: str | None
-    attributes: frozenset[str]
-
-
-@dataclass(frozen=True, slots=True)
-class Ground:
-    """What a change of the tree may look at.
-
-    `seats` are the units it names and all above them; `children` the units directly below those that
-    are split or merged; `below` the nearest units below these that take part, by round, `""` for
-    now. `busy` are units to be left without task that have acted, they or one below.
-    """
-
-    negotiation: Negotiation
-    cycle: CycleState
-    seats: Mapping[str, Seat]
-    children: Mapping[str, Sequence[UnitNode]]
-    below: Mapping[str, Mapping[str, Sequence[Seat]]]
-    register: Mapping[str, Entry]
-    busy: frozenset[str]
-
-
-@dataclass(frozen=True, slots=True)
-class Moved:
-    """A place that is new, or that changed from the one at `old`."""
-
-    node: UnitNode
-    old: UnitNode | None = None
-
-
-@dataclass
-class Plan:
-    """What a change comes to: places, codes and names for the register, events of plans."""
-
-    moves: list[Moved] = field(default_factory=list)
-    renamed: list[UnitNode] = field(default_factory=list)
-    drafts: list[Draft] = field(default_factory=list)
-    invalid: list[Finding] = field(default_factory=list)
-    guards: list[Finding] = field(default_factory=list)
-    claimed: dict[str, str] = field(default_factory=dict)  # code or path → where it was named
 
 
 def change(ground: Ground, command: ChangeTree, hand: Hand) -> Plan:
@@ -76,7 +26,7 @@ def change(ground: Ground, command: ChangeTree, hand: Hand) -> Plan:
     """
     if ground.cycle.settled:
         raise guard_failed(Finding("not_settled", {}))
-    act = _Act(ground, command, hand)
+    act = Act(ground, command, hand)
     if not command.changes:
         act.plan.invalid.append(Finding("missing", {"field": "changes"}, "changes"))
     for at, one in enumerate(command.changes):
@@ -96,7 +46,7 @@ def change(ground: Ground, command: ChangeTree, hand: Hand) -> Plan:
     return _told(act)
 
 
-def _told(act: "_Act") -> Plan:
+def _told(act: Act) -> Plan:
     """The plan with the cycle's own event before those of the plans; both cite each other."""
     command, plan = act.command, act.plan
     parts: dict[str, Any] = {
@@ -127,99 +77,7 @@ def _words(command: ChangeTree) -> dict[str, str]:
     return said
 
 
-class _Act:
-    """One change of the tree while it is decided."""
-
-    def __init__(self, ground: Ground, command: ChangeTree, hand: Hand) -> None:
-        self.ground, self.command, self.hand = ground, command, hand
-        self.plan = Plan()
-        self.event = hand.mint()
-        dated = command.dated.isoformat() if command.dated else ""
-        self.terms = {"document_no": command.document_no, "dated": dated}
-        self.joined: dict[str, UnitNode] = {}
-        protocol = ground.negotiation.protocol
-        self.protocol, self.order = protocol, protocol.level_order
-
-    def place(self, code: str, where: str) -> UnitNode | None:
-        """A unit of the tree that is to change; found once only."""
-        seat = self.ground.seats.get(code)
-        if seat is None or seat.unit.left:
-            self.plan.invalid.append(Finding("unit_not_in_tree", {"unit": code}, where))
-            return None
-        if code in self.plan.claimed:
-            self.plan.invalid.append(Finding("changed_twice", {"unit": code}, where))
-            return None
-        self.plan.claimed[code] = where
-        return seat.unit
-
-    def entry(self, code: str, where: str) -> Entry | None:
-        """A registered unit that is not in the tree yet."""
-        found = self.ground.register.get(code)
-        if found is None:
-            finding = Finding("unknown_unit", {"unit": code, "parent": ""}, where)
-        elif code in self.ground.seats or code in self.joined:
-            finding = Finding("unit_in_tree", {"unit": code}, where)
-        elif code in self.plan.claimed:
-            finding = Finding("changed_twice", {"unit": code}, where)
-        else:
-            self.plan.claimed[code] = where
-            return found
-        self.plan.invalid.append(finding)
-        return None
-
-    def heir(self, code: str, of: UnitNode, where: str) -> UnitNode | None:
-        """The place of a successor: the same level, below the same parent."""
-        entry = self.entry(code, where)
-        if entry is None:
-            return None
-        parent = self.ground.seats[of.parent].unit
-        if entry.level != of.level or entry.parent_id != parent.id:
-            params = {"unit": code, "of": of.code, "level": of.level, "parent": parent.code}
-            self.plan.invalid.append(Finding("not_siblings", params, where))
-            return None
-        return _node(entry, parent.path, of.since)
-
-    def two_of(self, named: Sequence[Any], where: str) -> None:
-        """A split and a merge are about several units."""
-        if len(named) < 2:
-            self.plan.invalid.append(Finding("missing", {"field": where}, where))
-
-    def with_task(self, unit: UnitNode, where: str) -> bool:
-        """Whether a unit may be succeeded: not the root, nor one without task."""
-        if unit.is_root:
-            self.plan.invalid.append(Finding("root_stays", {"unit": unit.code}, where))
-        elif unit.no_task:
-            self.plan.guards.append(Finding("has_task", {"unit": unit.code}))
-        return not unit.is_root and not unit.no_task
-
-    def moves_child(self, child: UnitNode, to: UnitNode) -> None:
-        """A unit below goes to a successor with all below it."""
-        path = to.path + SEPARATOR + child.code
-        self.plan.moves.append(Moved(replace(child, path=path), child))
-
-    def leaves(self, unit: UnitNode) -> None:
-        """A predecessor stays where it was, without task."""
-        self.plan.moves.append(Moved(replace(unit, no_task=True, left=True), unit))
-
-    def succeeded(
-        self, olds: Sequence[UnitNode], news: Sequence[tuple[UnitNode, PlanState]]
-    ) -> None:
-        """Events of those that hand over and of those that take over, citing each other."""
-        gone = [(unit.code, self.hand.mint()) for unit in olds]
-        come = [(unit.code, self.hand.mint()) for unit, _ in news]
-        round_name = self.ground.cycle.open_round
-        for code, event in gone:
-            cites = (self.event, *(other for _, other in come))
-            parts = {"terms": self.terms, "to": _named(come)}
-            self.plan.drafts.append(Draft("handed_over", code, round_name, parts, event, cites))
-        for (unit, state), (code, event) in zip(news, come, strict=True):
-            cites = (self.event, *(other for _, other in gone))
-            parts = {"terms": self.terms, "from": _named(gone), **succession.parts_of(state)}
-            self.plan.drafts.append(Draft("taken_over", code, round_name, parts, event, cites))
-            self.plan.moves.append(Moved(unit))
-
-
-def _join(act: _Act, one: Join, where: str) -> None:
+def _join(act: Act, one: Join, where: str) -> None:
     entry = act.entry(one.unit, f"{where}.unit")
     seat = act.ground.seats.get(one.parent)
     parent = act.joined.get(one.parent) or (seat.unit if seat and not seat.unit.left else None)
@@ -231,7 +89,7 @@ def _join(act: _Act, one: Join, where: str) -> None:
         act.plan.invalid.append(Finding("changed_twice", {"unit": one.parent}, f"{where}.parent"))
     if entry is None or parent is None:
         return
-    node = _node(entry, parent.path, _first_round(act.ground))
+    node = node_of(entry, parent.path, _first_round(act.ground))
     act.plan.invalid += _level_faults(act, entry, parent, where)
     if parent.no_task:
         act.plan.guards.append(Finding("has_task", {"unit": parent.code}))
@@ -240,7 +98,7 @@ def _join(act: _Act, one: Join, where: str) -> None:
     act.plan.moves.append(Moved(node))
 
 
-def _level_faults(act: _Act, entry: Entry, parent: UnitNode, where: str) -> Iterator[Finding]:
+def _level_faults(act: Act, entry: Entry, parent: UnitNode, where: str) -> Iterator[Finding]:
     params = {"unit": entry.code, "level": entry.level}
     if entry.level not in act.order:
         known = {"known": ", ".join(act.order)}
@@ -258,7 +116,7 @@ def _level_faults(act: _Act, entry: Entry, parent: UnitNode, where: str) -> Iter
         yield Finding("registered_elsewhere", named, f"{where}.parent")
 
 
-def _sent_above(act: _Act, node: UnitNode) -> Iterator[Finding]:
+def _sent_above(act: Act, node: UnitNode) -> Iterator[Finding]:
     """Sums that were sent up do not rest on units that were not there (N4, N18)."""
     ground, name = act.ground, act.ground.cycle.open_round
     if not name or act.protocol.rounds_by_name[name].kind not in ("up", "adjust"):
@@ -273,7 +131,7 @@ def _sent_above(act: _Act, node: UnitNode) -> Iterator[Finding]:
         return
 
 
-def _split(act: _Act, one: SplitUnit, where: str) -> None:
+def _split(act: Act, one: SplitUnit, where: str) -> None:
     before = len(act.plan.invalid)
     act.two_of(one.into, f"{where}.into")
     unit = act.place(one.unit, f"{where}.unit")
@@ -328,7 +186,7 @@ def _by_heir(
     return found
 
 
-def _merge(act: _Act, one: MergeUnits, where: str) -> None:
+def _merge(act: Act, one: MergeUnits, where: str) -> None:
     act.two_of(one.units, f"{where}.units")
     units = [act.place(code, f"{where}.units.{at}") for at, code in enumerate(one.units)]
     found = [unit for unit in units if unit is not None and act.with_task(unit, f"{where}.units")]
@@ -370,7 +228,7 @@ def _merge(act: _Act, one: MergeUnits, where: str) -> None:
             act.moves_child(child, heir)
 
 
-def _stage_faults(act: _Act, seats: Sequence[Seat]) -> Iterator[Finding]:
+def _stage_faults(act: Act, seats: Sequence[Seat]) -> Iterator[Finding]:
     """In the open round all stand at the same stage: a sum of what is half sent up would be none."""
     ground = act.ground
     if not ground.cycle.open_round:
@@ -389,7 +247,7 @@ def _stage_faults(act: _Act, seats: Sequence[Seat]) -> Iterator[Finding]:
             )
 
 
-def _rename(act: _Act, one: Rename, where: str) -> None:
+def _rename(act: Act, one: Rename, where: str) -> None:
     unit = act.place(one.unit, f"{where}.unit")
     if unit is None:
         return
@@ -412,7 +270,7 @@ def _rename(act: _Act, one: Rename, where: str) -> None:
     act.plan.renamed.append(node)
 
 
-def _no_task(act: _Act, one: NoTask, where: str) -> None:
+def _no_task(act: Act, one: NoTask, where: str) -> None:
     unit = act.place(one.unit, f"{where}.unit")
     if unit is None:
         return
@@ -449,14 +307,3 @@ def _first_round(ground: Ground) -> int:
     if ground.cycle.open_round:
         return protocol.place_of(ground.cycle.open_round)
     return protocol.place_of(list(rounds)[-1]) + 1 if rounds else 0
-
-
-def _node(entry: Entry, above: str, since: int) -> UnitNode:
-    path = above + SEPARATOR + entry.code
-    return UnitNode(
-        entry.id, entry.code, entry.name, entry.level, path, entry.attributes, since=since
-    )
-
-
-def _named(events: Sequence[tuple[str, str]]) -> Many:
-    return Many([{"unit": code, "event": event} for code, event in events])

@@ -7,10 +7,10 @@ from planflow.domain.parsing import parse
 from planflow.domain.tree_commands import ChangeTree
 from planflow.domain.units import UnitNode
 from planflow.engine import silence, tree
+from planflow.engine.ground import Entry, Ground
 from planflow.engine.hand import Hand
 from planflow.engine.scene import Scene, Seat
 from planflow.engine.state import CycleState
-from planflow.engine.tree import Entry, Ground
 from planflow.services import calls, cycles, people, units
 from planflow.services.calls import Call
 from planflow.services.people import Reader
