@@ -131,7 +131,7 @@ class World:
         """The tree of the cycle, ancestors first."""
         rows = table(CycleUnitRow)
         query = select(rows.c.code, rows.c.level, rows.c.parent_code, rows.c.no_task)
-        query = query.where(rows.c.cycle_id == (cycle or self.name), rows.c.left.is_(False))
+        query = query.where(rows.c.cycle_id == (cycle or self.name), rows.c.gone.is_(False))
         query = query.order_by(rows.c.path)
         found = self.site.database.read(lambda tx: tx.connection.execute(query).all())
         return {row.code: Place(row.code, row.level, row.parent_code, row.no_task) for row in found}

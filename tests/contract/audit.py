@@ -337,7 +337,7 @@ class Woods:
 
 
 def _place(row: Any) -> tuple[Any, ...]:
-    own = (row.code, row.name, row.level, row.attributes, row.no_task, row.since, row.left)
+    own = (row.code, row.name, row.level, row.attributes, row.no_task, row.since, row.gone)
     return (*own, row.parent_code, row.path)
 
 

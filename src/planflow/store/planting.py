@@ -90,7 +90,7 @@ def at(
         .limit(limit)
     )
     if not gone:
-        query = query.where(VERSIONS.c.left.is_(False))
+        query = query.where(VERSIONS.c.gone.is_(False))
     if code is not None:
         query = query.where(VERSIONS.c.code == code)
     if scopes:
@@ -103,7 +103,7 @@ def children(tx: Tx, cycle: str, parents: Sequence[str]) -> dict[str, list[UnitN
     """Units directly below some, by the parent's code; those that left are not among them."""
     found: dict[str, list[UnitNode]] = {code: [] for code in parents}
     query = select(UNITS).where(
-        UNITS.c.cycle_id == cycle, UNITS.c.parent_code.in_(parents), UNITS.c.left.is_(False)
+        UNITS.c.cycle_id == cycle, UNITS.c.parent_code.in_(parents), UNITS.c.gone.is_(False)
     )
     for row in tx.connection.execute(query.order_by(UNITS.c.path)):
         found[row.parent_code].append(node_of(row))
@@ -157,5 +157,5 @@ def _row(node: UnitNode) -> dict[str, Any]:
         "attributes": ";".join(sorted(node.attributes)),
         "no_task": node.no_task,
         "since": node.since,
-        "left": node.left,
+        "gone": node.left,
     }

@@ -111,7 +111,7 @@ def no_task(tx: Tx, cycle: str, seen_from: Sequence[str]) -> list[UnitNode]:
     rows = tx.connection.execute(
         select(UNITS)
         .where(UNITS.c.cycle_id == cycle, UNITS.c.no_task.is_(True), seen)
-        .where(UNITS.c.left.is_(False))
+        .where(UNITS.c.gone.is_(False))
         .order_by(UNITS.c.path)
     )
     return [

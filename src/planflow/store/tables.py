@@ -182,7 +182,7 @@ class CycleStateRow(SQLModel, table=True):
 class CycleUnitRow(SQLModel, table=True):
     """A unit's place in a cycle's tree now. `path` holds the codes from the root down (F5).
 
-    `since` is the first round it takes part in; a unit that `left` was succeeded by others (N1).
+    `since` is the first round it takes part in; a unit that is `gone` was succeeded by others (N1).
     """
 
     __tablename__ = "cycle_unit"
@@ -201,7 +201,7 @@ class CycleUnitRow(SQLModel, table=True):
     attributes: str = ""
     no_task: bool = False
     since: int = 0
-    left: bool = False
+    gone: bool = False
 
 
 class CycleUnitVersionRow(SQLModel, table=True):
@@ -220,7 +220,7 @@ class CycleUnitVersionRow(SQLModel, table=True):
     attributes: str = ""
     no_task: bool = False
     since: int = 0
-    left: bool = False
+    gone: bool = False
 
 
 class PlanRow(SQLModel, table=True):

@@ -25,7 +25,7 @@ _COLUMNS = (
     UNITS.c.attributes,
     UNITS.c.no_task,
     UNITS.c.since,
-    UNITS.c.left,
+    UNITS.c.gone,
 )
 _KEPT_AT_MOST = 200_000
 _IN_AT_MOST = 500
@@ -199,5 +199,5 @@ def node_of(row: Any) -> UnitNode:
         attributes=frozenset(part for part in row.attributes.split(";") if part),
         no_task=row.no_task,
         since=row.since,
-        left=row.left,
+        left=row.gone,
     )

@@ -10,9 +10,9 @@ depends_on = None
 
 _COPY = """
 INSERT INTO cycle_unit_version (cycle_id, unit_id, position, code, name, level, parent_code, path,
-                                attributes, no_task, since, "left")
+                                attributes, no_task, since, gone)
 SELECT cycle_id, unit_id, 1, code, name, level, parent_code, path,
-       attributes, no_task, since, "left" FROM cycle_unit
+       attributes, no_task, since, gone FROM cycle_unit
 """
 
 
@@ -22,7 +22,7 @@ def upgrade() -> None:
         "cycle_unit", sa.Column("since", sa.Integer(), nullable=False, server_default="0")
     )
     op.add_column(
-        "cycle_unit", sa.Column("left", sa.Boolean(), nullable=False, server_default=sa.false())
+        "cycle_unit", sa.Column("gone", sa.Boolean(), nullable=False, server_default=sa.false())
     )
     op.create_table(
         "cycle_unit_version",
@@ -37,7 +37,7 @@ def upgrade() -> None:
         sa.Column("attributes", sa.String(), nullable=False),
         sa.Column("no_task", sa.Boolean(), nullable=False),
         sa.Column("since", sa.Integer(), nullable=False),
-        sa.Column("left", sa.Boolean(), nullable=False),
+        sa.Column("gone", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("cycle_id", "unit_id", "position"),
     )
     op.create_index("cycle_unit_version_path", "cycle_unit_version", ["cycle_id", "path"])
