@@ -286,7 +286,7 @@ class Walk:
         """What the stretch targets of the city's children add up to, if any has one."""
         found = [
             one.value
-            for unit in ("A", "B")
+            for unit in (self.first, "B")
             for one in self.plan(unit).numbers
             if one.round == name and one.basis == "stretch"
         ]

@@ -9,7 +9,7 @@ from planflow.domain.commands import DocumentNo, NoTask
 from planflow.domain.figures import TASK, Figure, Name, Noun, Text
 from planflow.domain.units import UnitCode
 
-Side = Literal["reported", "settled", "reconciling", "issued", "reserve", "commitment"]
+Side = Literal["reported", "settled", "reconciling", "issued", "reserve", "markup", "commitment"]
 UnitName = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
 
 

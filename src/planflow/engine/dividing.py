@@ -11,9 +11,9 @@ from planflow.domain.figures import TASK
 from planflow.domain.tree_commands import GivenShare
 from planflow.domain.units import UnitNode
 from planflow.engine import checks, numbers
-from planflow.engine.handing import figure_in, off_sums
+from planflow.engine.handing import figure_in, off_sums, sent_back, sums_below
 from planflow.engine.scene import Seat
-from planflow.engine.state import PlanState, Promise, Record, Split
+from planflow.engine.state import PlanState, Portion, Promise, Record, Split
 from planflow.errors import Finding
 from planflow.protocol.models import Protocol
 from planflow.quota import exact
@@ -113,61 +113,109 @@ def _records(
     record: Record, name: str, sharing: Sharing, held: Sequence[Mapping[str, int]] | None
 ) -> list[Record]:
     """One round's record for each successor; what children add up to comes first."""
-    protocol, one = sharing.protocol, sharing.protocol.rounds_by_name[name]
-    below = sharing.below.get(name) or [()] * len(sharing.heirs)
-    sums = [
-        exact.total(numbers.in_force(protocol, seat.plan, name) for seat in seats)
-        for seats in below
-    ]
+    one, count = sharing.protocol.rounds_by_name[name], len(sharing.heirs)
     items = [
         sharing.parts((name, "reconciling", each.reason_code, each.indicator), each.amount)
         for each in record.reconciling
     ]
-    reserve = sharing.figures((name, "reserve", TASK), record.split.reserve if record.split else {})
-    rests = []
-    for at, own in enumerate(sums):
-        extra = [
-            {each.indicator: parts[at]}
+    owns = [
+        tuple(
+            each.but(amount=parts[at])
             for each, parts in zip(record.reconciling, items, strict=True)
-        ]
-        rests.append(exact.total([own, *extra, reserve[at], *([held[at]] if held else [])]))
-    resting = rests if any(below) else None
-    upwards = resting if one.kind != "down" else None
-    reported = {
-        basis: sharing.figures((name, "reported", basis), each, upwards if basis == TASK else None)
-        for basis, each in record.reported.items()
-    }
-    asked = reported.get(TASK, [{} for _ in sharing.heirs])
+        )
+        for at in range(count)
+    ]
+    added = [numbers.items_by_basis(own) for own in owns]
+    reported = {}
+    for basis, figures in record.reported.items():
+        extra: list[tuple[Mapping[str, int], ...]] = [(own.get(basis, {}),) for own in added]
+        if held and basis == TASK:
+            extra = [(*more, rest) for more, rest in zip(extra, held, strict=True)]
+        rests = _resting(sharing, name, basis, extra) if one.kind != "down" else None
+        reported[basis] = sharing.figures((name, "reported", basis), figures, rests)
+    asked = reported.get(TASK, [{} for _ in range(count)])
     settled = sharing.figures((name, "settled", TASK), record.settled, asked)
-    issued = sharing.figures(
-        (name, "issued", TASK), record.issued, resting if record.split else None
-    )
+    portions = {
+        basis: _portions(sharing, name, basis, portion)
+        for basis, portion in (record.split.portions() if record.split else {}).items()
+    }
+    issued = {
+        basis: sharing.figures((name, "issued", basis), figures, _totals(portions.get(basis)))
+        for basis, figures in {TASK: record.issued, **record.issued_also}.items()
+    }
     return [
         record.but(
             reported={basis: each[at] for basis, each in reported.items()},
-            reconciling=tuple(
-                each.but(amount=parts[at])
-                for each, parts in zip(record.reconciling, items, strict=True)
-            ),
+            reconciling=owns[at],
             settled=settled[at],
-            issued=issued[at],
-            split=_split_of(record, issued[at], reserve[at], rests[at]),
+            issued=issued[TASK][at],
+            issued_also={basis: issued[basis][at] for basis in record.issued_also},
+            split=_split_of(record, {b: each[at] for b, each in issued.items()}, portions, at),
+            sent_back=sent_back(record, {b: each[at] for b, each in reported.items()}, owns[at]),
         )
-        for at in range(len(sharing.heirs))
+        for at in range(count)
     ]
 
 
+def _resting(
+    sharing: Sharing, name: str, basis: str, extra: Sequence[Sequence[Mapping[str, int]]]
+) -> list[dict[str, int]] | None:
+    """What each successor's children add up to, with what is added to it; None without children."""
+    below = sharing.below.get(name) or ()
+    if not any(below):
+        return None
+    return [
+        exact.total([sums_below(sharing.protocol, seats, name, basis), *more])
+        for seats, more in zip(below, extra, strict=True)
+    ]
+
+
+def _portions(sharing: Sharing, name: str, basis: str, portion: Portion) -> list[Portion]:
+    """What was split on one basis, as each successor has split it: its children's sums stand."""
+    reserve = sharing.figures((name, "reserve", basis), portion.reserve)
+    below = sharing.below.get(name) or [()] * len(sharing.heirs)
+    sums = [sums_below(sharing.protocol, seats, name, basis) for seats in below]
+    # What was added on top lies with those who were issued it.
+    weighed = {
+        each: exact.apportion(value, [abs(own.get(each, 0)) for own in sums])
+        for each, value in portion.markup.items()
+    }
+    given = [{each: parts[at] for each, parts in weighed.items()} for at in range(len(sums))]
+    markup = sharing.figures((name, "markup", basis), portion.markup, given)
+    return [
+        Portion(
+            total={
+                each: own.get(each, 0) + rest.get(each, 0) - more.get(each, 0)
+                for each in portion.total
+            },
+            reserve=rest,
+            markup=more,
+        )
+        for own, rest, more in zip(sums, reserve, markup, strict=True)
+    ]
+
+
+def _totals(portions: Sequence[Portion] | None) -> list[dict[str, int]] | None:
+    return [dict(one.total) for one in portions] if portions else None
+
+
 def _split_of(
-    record: Record, issued: dict[str, int], reserve: dict[str, int], resting: Mapping[str, int]
+    record: Record,
+    issued: Mapping[str, dict[str, int]],
+    portions: Mapping[str, Sequence[Portion]],
+    at: int,
 ) -> Split | None:
     """A successor's own split; one that was outdated splits what its children have of it."""
     if record.split is None:
         return None
-    if record.split.of == record.issued_by:
-        return record.split.but(total=issued, reserve=reserve)
-    return record.split.but(
-        total={name: resting.get(name, 0) for name in record.split.total}, reserve=reserve
-    )
+    current = record.split.of == record.issued_by
+    own = {
+        basis: each[at].but(total=issued[basis]) if current and basis in issued else each[at]
+        for basis, each in portions.items()
+    }
+    task = own.pop(TASK)
+    shape = {"total": task.total, "reserve": task.reserve, "markup": task.markup}
+    return record.split.but(**shape, also=own)
 
 
 def _promised(

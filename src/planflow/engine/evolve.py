@@ -267,29 +267,14 @@ def _taken_over(_state: PlanState, event: Event) -> PlanState:
 def _record_taken(given: Mapping[str, Any], event_id: str) -> Record:
     """A round's record as it was taken over: what was issued counts as issued by that event."""
     issued_by = event_id if given["received"] else ""
-    split = given.get("split")
-    return Record(
-        reported=given["reported"],
-        reported_reasons=given["reported_reasons"],
-        reconciling=tuple(Item(**item) for item in given["reconciling"]),
-        settled=given["settled"],
-        settled_reasons=given["settled_reasons"],
-        issued=given["issued"],
-        issued_reasons=given["issued_reasons"],
-        issued_by=issued_by,
-        document_no=given["document_no"],
-        split=Split(
-            total=split["total"],
-            reserve=split["reserve"],
-            document_no=split["document_no"],
-            of="" if split["outdated"] else issued_by,
-        )
-        if split
-        else None,
-        returned=given["returned"],
-        hands=tuple(given["hands"]),
-        stage=given["stage"],
-    )
+    own = {
+        name: value for name, value in given.items() if name not in ("round", "received", "split")
+    }
+    split = given["split"]
+    if split is not None:
+        kept = {name: value for name, value in split.items() if name != "outdated"}
+        split = {**kept, "of": "" if split["outdated"] else issued_by}
+    return Record.model_validate({**own, "split": split, "issued_by": issued_by})
 
 
 def _headline_chosen(state: PlanState, event: Event) -> PlanState:

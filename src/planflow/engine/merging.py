@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from planflow.domain.figures import TASK
 from planflow.engine import numbers
-from planflow.engine.handing import figure_in, off_sums
+from planflow.engine.handing import figure_in, off_sums, sent_back
 from planflow.engine.machine import stage
 from planflow.engine.scene import Seat
-from planflow.engine.state import PlanState, Promise, Record, Split
+from planflow.engine.state import PlanState, Portion, Promise, Record, SentBack, Split
 from planflow.errors import Finding
 from planflow.protocol.models import Protocol
 from planflow.quota import exact
@@ -69,11 +69,15 @@ def _sum_of(protocol: Protocol, plans: Sequence[PlanState], name: str) -> Record
         settled={each: taken.get(each, 0) for each in known},
         settled_reasons=_agreed([one.settled_reasons for one in records]),
         issued=exact.total(one.issued for one in records),
+        issued_also=_by_basis([one.issued_also for one in records]),
         issued_reasons=_agreed([one.issued_reasons for one in records]),
         issued_by=next((one.issued_by for one in records if one.issued_by), ""),
         document_no=_same([one.document_no for one in records if one.issued_by]),
+        markups=tuple(dict.fromkeys(each for one in records for each in one.markups)),
         split=_joined(records),
         returned=any(one.returned for one in records),
+        unlocked=_unlocked(records),
+        sent_back=_sent_back(records),
         hands=tuple(sorted({hand for one in records for hand in one.hands})),
         stage=max((one.stage for one in records), key=_STAGES.index),
     )
@@ -111,13 +115,54 @@ def _joined(records: Sequence[Record]) -> Split | None:
     if not splits:
         return None
     current = all(one.split.of == one.issued_by for one in records if one.split is not None)
-    whole = [one.split.total if one.split is not None else one.issued for one in records]
+    portions = [one.split.portions() if one.split is not None else _unsplit(one) for one in records]
+    bases = sorted({basis for one in portions for basis in one})
+    joined = {basis: _portion([one[basis] for one in portions if basis in one]) for basis in bases}
+    task = joined.pop(TASK)
     return Split(
-        total=exact.total(whole),
-        reserve=exact.total(one.reserve for one in splits),
+        **dict(task),
+        also=joined,
+        markup_reasons=_agreed([one.markup_reasons for one in splits]),
         document_no=_same([one.document_no for one in splits]),
         of=next((one.issued_by for one in records if one.issued_by), "") if current else "",
     )
+
+
+def _unsplit(record: Record) -> dict[str, Portion]:
+    """What a unit without anybody below was issued, as if it had split it."""
+    offers = {TASK: record.issued, **record.issued_also}
+    return {basis: Portion(total=figures, reserve={}) for basis, figures in offers.items()}
+
+
+def _portion(portions: Sequence[Portion]) -> Portion:
+    return Portion(
+        total=exact.total(one.total for one in portions),
+        reserve=exact.total(one.reserve for one in portions),
+        markup=exact.total(one.markup for one in portions),
+    )
+
+
+def _by_basis(given: Sequence[Mapping[str, Mapping[str, int]]]) -> dict[str, dict[str, int]]:
+    bases = sorted({basis for one in given for basis in one})
+    return {basis: exact.total(one.get(basis, {}) for one in given) for basis in bases}
+
+
+def _unlocked(records: Sequence[Record]) -> tuple[str, ...]:
+    """Lines that some return is about; a return that names none is about all (N7)."""
+    back = [one for one in records if one.returned]
+    if not all(one.unlocked for one in back):
+        return ()
+    return tuple(dict.fromkeys(line for one in back for line in one.unlocked))
+
+
+def _sent_back(records: Sequence[Record]) -> SentBack | None:
+    """What was returned of all, where each report still is the one that was returned."""
+    found = [sent_back(one, one.reported, one.reconciling) for one in records]
+    known = [one for one in found if one is not None]
+    if len(known) < len(records):
+        return None
+    items = tuple(item for one in known for item in one.items)
+    return SentBack(figures=_by_basis([one.figures for one in known]), items=items)
 
 
 def _promises_of(
