@@ -143,7 +143,7 @@ class Walk:
 
     def any_correction(self) -> None:
         """A figure of a closed round, corrected or turned down by the region's second admin."""
-        unit = self.chance.choice(("A", "B"))
+        unit, other = self.chance.sample([self.first, "B"], 2)
         closed = [name for name, how in self.world.get().rounds.items() if how == "closed"]
         if not closed:
             return
@@ -152,7 +152,6 @@ class Walk:
         to = max(0, now + self.chance.randrange(-3, 4))
         body: dict[str, Any] = {"round": name, "figures": {"persons": to}, "reason": "漏计"}
         if self.chance.random() < 0.3:
-            other = "B" if unit == "A" else "A"
             there = self.plan(other).figures.get(name, {}).get("persons", 0)
             body["also"] = [{"unit": other, "figures": {"persons": max(0, there + now - to)}}]
         if not self.do("corrections", self.world.act, "city", unit, "corrections", body):

@@ -58,6 +58,6 @@ def named(
     if command is None or command.round not in head.negotiation.protocol.rounds_by_name:
         return None
     codes = [one.unit for one in command.also]
-    places = trees.nodes(site.database, tx, head.state.id, codes)
+    places = trees.nodes(site.database, tx, head.tree, codes)
     seen = [code for code, place in places.items() if access.may_read(standings, place.path)]
     return Named(command.round, [unit.code, *seen])

@@ -8,6 +8,7 @@ from planflow.engine.machine import Negotiation
 from planflow.engine.scene import takes_part
 from planflow.store import trees
 from planflow.store.transaction import Database, Tx
+from planflow.store.trees import Taking, Tree
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,14 +30,14 @@ class Reach:
 
 
 def reaches(
-    database: Database, tx: Tx, cycle: str, negotiation: Negotiation, asked: Mapping[str, Named]
+    database: Database, tx: Tx, tree: Tree, negotiation: Negotiation, asked: Mapping[str, Named]
 ) -> dict[str, Reach]:
     """How far each of several corrections reaches; a few statements for all of them."""
     places = trees.nodes(
-        database, tx, cycle, sorted({code for named in asked.values() for code in named.codes})
+        database, tx, tree, sorted({code for named in asked.values() for code in named.codes})
     )
     steps = {code for place in places.values() for code in place.path.split("/")}
-    everyone = trees.nodes(database, tx, cycle, sorted(steps))
+    everyone = trees.nodes(database, tx, tree, sorted(steps))
     touched: dict[str, dict[str, UnitNode]] = {}
     for key, named in asked.items():
         touched[key] = {
@@ -46,7 +47,7 @@ def reaches(
             for step in places[code].path.split("/")
             if takes_part(negotiation, everyone[step], named.round)
         }
-    below = _below(database, tx, cycle, negotiation, asked, touched)
+    below = _below(database, tx, tree, negotiation, asked, touched)
     return {
         key: Reach(
             named.round,
@@ -69,7 +70,7 @@ def _above(touched: Mapping[str, UnitNode]) -> dict[str, str]:
 def _below(
     database: Database,
     tx: Tx,
-    cycle: str,
+    tree: Tree,
     negotiation: Negotiation,
     asked: Mapping[str, Named],
     touched: Mapping[str, Mapping[str, UnitNode]],
@@ -85,7 +86,7 @@ def _below(
             for code, unit in touched[key].items()
         }
         alone = protocol.rounds_by_name[name].kind == "decision"
-        levels = protocol.levels_of(name)
+        taking = Taking(protocol.levels_of(name), protocol.place_of(name))
         parents = [] if alone else list(units.values())
-        found[name] = trees.below(database, tx, cycle, parents, levels)
+        found[name] = trees.below(database, tx, tree, parents, taking)
     return found

@@ -191,12 +191,12 @@ def _hold(
     named: Named | None,
 ) -> None:
     """Lock all that a correction reaches in one statement, ancestors first."""
-    named = named or _proposed(_seats(tx, head, [unit], "none", {})[unit.code])
+    named = named or _proposed(seats_of(tx, head, [unit], "none", {})[unit.code])
     asked = {unit.code: named} if named else {}
-    found = reaches(database, tx, head.state.id, head.negotiation, asked)
+    found = reaches(database, tx, head.tree, head.negotiation, asked)
     held = {one.code: one for reach in found.values() for one in reach.units}
     held |= {one.code: one for one in (parent, unit) if one is not None}
-    _seats(tx, head, sorted(held.values(), key=lambda one: one.path), "update", {})
+    seats_of(tx, head, sorted(held.values(), key=lambda one: one.path), "update", {})
 
 
 def _grounds(
@@ -212,11 +212,11 @@ def _grounds(
     wanted = {code: one for code, one in asked.items() if one is not None}
     if not wanted:
         return dict.fromkeys(asked)
-    found = reaches(database, tx, head.state.id, head.negotiation, wanted)
+    found = reaches(database, tx, head.tree, head.negotiation, wanted)
     known = {seat.unit.code: seat for seat in owners}
     lacking = {one.code: one for reach in found.values() for one in reach.units}
     units = [unit for code, unit in lacking.items() if code not in known]
-    seats = _seats(tx, head, units, "none", heads) | known
+    seats = seats_of(tx, head, units, "none", heads) | known
     return dict.fromkeys(asked) | {
         code: Ground(
             reach.round,
