@@ -239,10 +239,10 @@ def test_in_an_up_round_a_paper_accepts(at: At, name: str) -> None:
     ("body", "code"),
     [
         ({"figures": {"nothing": 1}}, "unknown_indicator"),
-        ({"figures": {}}, "too_few"),
+        ({"figures": {}}, "wrong_shape"),
         ({"document_no": " "}, "empty"),
-        ({"dated": "4 January"}, "bad_date"),
-        ({"act": "returned"}, "unknown_choice"),
+        ({"dated": "4 January"}, "wrong_shape"),
+        ({"act": "returned"}, "unknown_option"),
     ],
 )
 def test_what_is_no_paper_is_refused(at: At, body: dict[str, Any], code: str) -> None:
