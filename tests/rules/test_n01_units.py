@@ -241,6 +241,45 @@ def test_the_round_goes_on_with_the_successors_and_without_the_one_they_succeed(
     audit(world.site)
 
 
+def test_further_numbers_go_along_on_their_own_basis(world: World) -> None:
+    """N3: a stretch target is reported, and issued, beside the task; each adds up by itself."""
+    grown(world)
+    world.open("up1")
+    stretch = {"figures": FIGURES["A"], "also": {"stretch": {"persons": 91}}}
+    world.act("a", "A", "draft", stretch)
+    world.act("a", "A", "submit")
+    world.accept("A")
+    world.change_tree(split())
+    found = {
+        unit: [n.value for n in world.plan("region", unit).numbers if n.basis == "stretch"]
+        for unit in ("S1", "S2")
+    }
+    assert found == {"S1": [61], "S2": [30]}
+    world.change_tree({"merge": {"units": ["S1", "S2"], "into": "M"}})
+    merged = [n.value for n in world.plan("region", "M").numbers if n.basis == "stretch"]
+    assert merged == [91]
+    audit(world.site)
+
+
+def test_a_returned_report_is_answered_by_the_successors(world: World) -> None:
+    """N7: each answers its part of what was returned; only the line the return is about is open."""
+    grown(world, "s1", "s2")
+    world.open("up1")
+    world.report("A", FIGURES["A"])
+    back = {"reason_code": "incomplete", "text": "材料不全", "lines": ["persons"]}
+    world.act("city", "A", "return", back)
+    world.change_tree(split())
+    assert world.state("S1") == "up1.returned"
+    mine = figures(world, "S1")["up1"]
+    world.act("s1", "S1", "draft", {"figures": {**mine, "villages": 1}})
+    with world.refused("guard_failed") as watch:
+        world.act("s1", "S1", "submit")
+    assert watch.codes == ["line_locked"]
+    world.act("s1", "S1", "draft", {"figures": {**mine, "persons": 39}})
+    assert world.act("s1", "S1", "submit").state == "up1.submitted"
+    audit(world.site)
+
+
 DEEP = """\
 code,name,level,parent,attributes
 A1,东乡,township,A,
@@ -439,6 +478,15 @@ def test_a_code_that_was_given_up_may_be_given_anew_in_another_cycle(world: Worl
     assert "A206" in world.places()
     with world.refused("not_found"):
         world.plan("region", "A")
+
+
+def test_an_exercise_leaves_the_register_as_it_is(world: World) -> None:
+    world.cycle("drill", practice=True)
+    world.change_tree({"rename": {"unit": "A", "code": "A206"}})
+    assert world.plan("a", "A206").unit == "A206"
+    world.cycle("real")
+    assert "A" in world.places()
+    audit(world.site)
 
 
 def test_a_unit_that_never_acted_may_be_left_without_task(world: World) -> None:
