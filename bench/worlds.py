@@ -14,15 +14,16 @@ from typing import Any
 
 from pydantic import SecretStr
 
+from planflow.access.grants import Grant
 from planflow.config import Settings
 from planflow.services import cycles, people, plans, units
 from planflow.services.calls import Call
 from planflow.services.people import Reader
 from planflow.services.site import Site, open_site
 from planflow.services.views import PlanView
+from planflow.store import grants, sites
 from planflow.store import people as accounts
-from planflow.store import sites
-from planflow.store.people import Account, Grant
+from planflow.store.people import Account
 from planflow.store.transaction import Tx
 
 CYCLE = "bench"
@@ -55,7 +56,7 @@ class Bench:
                 account, token = Account(site.mint(), code, "-"), secrets.token_urlsafe(32)
                 accounts.add_account(tx, account)
                 grant = Grant(site.mint(), "planner", unit.id)
-                accounts.add_grant(tx, account.id, grant, now, "bench")
+                grants.add(tx, account.id, grant, now, "bench")
                 digest = sha256(token.encode()).digest()
                 accounts.add_token(tx, digest, account.id, "bench", now + dt.timedelta(days=1))
                 self.tokens[code] = token

@@ -227,7 +227,7 @@ class Board:
         """Why somebody may not do something now, as `actions` says it; None when they may."""
         if self._grant(who, code, action) is None:
             return Finding("role", {"action": action})
-        return next(iter(guards.blocked(self.scene(code), action, who)), None)
+        return next(iter(guards.blocked(self.scene(code), action, frozenset({who}))), None)
 
     def act(
         self,

@@ -15,7 +15,7 @@ from planflow.services.site import open_site
 from planflow_api import bodies, docs, errors
 from planflow_api.dependencies import Door
 from planflow_api.frame import BASE, Frame, NotStarted
-from planflow_api.routes import auth, cycles, health, plans, protocols, units
+from planflow_api.routes import auth, cycles, delegations, health, plans, protocols, units
 
 _ABOUT = """\
 计划在各级之间上下协商：上报、下达、再上报、再下达、一次微调，每一步都留痕，不可覆盖。
@@ -54,7 +54,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.settings = settings or Settings()
     app.add_middleware(Frame)
     errors.install(app)
-    for room in (auth, units, protocols, cycles, plans):
+    for room in (auth, delegations, units, protocols, cycles, plans):
         app.include_router(room.router, prefix=BASE)
     app.include_router(health.router)
     docs.install(app)

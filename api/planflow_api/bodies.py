@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from planflow.domain import commands, tree_commands
+from planflow.domain import commands, delegating, tree_commands
 from planflow_api.schemas import Problem
 
 _REF = "#/components/schemas/{model}"
@@ -38,6 +38,8 @@ MODELS: tuple[type[BaseModel], ...] = (
     commands.RecordPaper,
     commands.AttestPaper,
     tree_commands.ChangeTree,
+    delegating.Delegate,
+    delegating.EndDelegation,
 )
 
 

@@ -187,7 +187,23 @@ class _Register(_Connection):
         return self._get("protocols", name)
 
 
-class Client(_Register):
+class _Standing(_Connection):
+    """Standing in for each other."""
+
+    def delegate(self, body: Body) -> Answer:
+        """Let somebody act in one's place at a unit, until a day."""
+        return self._send("POST", "delegations", body=body)
+
+    def delegations(self) -> Iterator[Answer]:
+        """What one has delegated, what rests on it, and what was delegated to one."""
+        return self._pages("delegations")
+
+    def end_delegation(self, delegation: str, body: Body = None) -> Answer:
+        """End a delegation before its time."""
+        return self._send("POST", "delegations", delegation, "end", body=body)
+
+
+class Client(_Register, _Standing):
     """One person's way to a planflow service, by a name and a password or by a token.
 
     An act names the version of the plan that was seen last, or the one given; a plan that has moved

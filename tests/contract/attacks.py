@@ -24,13 +24,14 @@ HISTORY = {
     "extension",
     "cycle_unit_version",
     "past_year",
+    "access_grant",
+    "grant_end",
 }
 ERASABLE = "event_part"
 CURRENT = {
     "site",
     "unit",
     "account",
-    "access_grant",
     "token",
     "cycle",
     "cycle_unit",

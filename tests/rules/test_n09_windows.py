@@ -170,10 +170,10 @@ def test_no_due_date_no_lateness() -> None:
     board = Board.over(text, SMALL)
     board.open("up1")
     scene = replace(board.scene("A"), now=local("2100-03-01"))
-    assert guards.blocked(scene, "draft", "a") == []
+    assert guards.blocked(scene, "draft", frozenset({"a"})) == []
     assert not windows.late(scene)
     assert silence.seen(scene) is scene
-    assert guards.blocked(scene, "extensions", "C")[0].code == "has_due_date"
+    assert guards.blocked(scene, "extensions", frozenset({"C"}))[0].code == "has_due_date"
 
 
 # Extensions

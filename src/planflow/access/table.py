@@ -1,6 +1,6 @@
 """Who may what, by role and relation to the unit of the plan (blueprint, section 7)."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -37,6 +37,17 @@ ACTS: dict[str, tuple[Relation, frozenset[str]]] = {
     "paper": ("own", _ADMIN),
     "attest": ("own", _ADMIN),
 }
+# acts on a plan that somebody at the parent may do for the unit, where they say so (代报)
+ON_BEHALF: dict[str, tuple[Relation, frozenset[str]]] = {
+    "draft": ("parent", _OWN),
+    "submit": ("parent", _OWN),
+}
+# what the holder of a role may delegate at the same unit: their own role, or less
+DELEGABLE: dict[str, frozenset[str]] = {
+    "planner": frozenset({"planner"}),
+    "admin": frozenset({"admin", "planner"}),
+    "auditor": frozenset({"auditor"}),
+}
 DRAFT_READERS = _OWN
 
 
@@ -47,6 +58,7 @@ class Standing:
     grant: str
     role: str
     path: str
+    delegators: tuple[str, ...] = ()  # in whose place its holder acts
 
 
 def may_read(standings: Iterable[Standing], path: str) -> bool:
@@ -60,15 +72,22 @@ def grant_for(
     path: str,
     parent_path: str | None,
     desk: str | None = None,
+    *,
+    on_behalf: bool = False,
+    avoid: Iterable[str] = (),
 ) -> str | None:
     """The grant that allows an action on the plan at `path`; None where no grant does.
 
     `parent_path` is the nearest unit above that takes part; the root stands in for its own parent.
     `desk` is the path of the unit that decides on a correction that waits; while none does, whoever
-    might be asked has a grant.
+    might be asked has a grant. Of several grants, one that brings none of the hands to `avoid`; of
+    these, the one nearest to its source.
     """
-    relation, roles = ACTS[action]
-    if action in ("accept", "return", "commitments", "fulfil", "waive") and parent_path is None:
+    if on_behalf and action not in ON_BEHALF:
+        return None
+    relation, roles = (ON_BEHALF if on_behalf else ACTS)[action]
+    needs_parent = action in ("accept", "return", "commitments", "fulfil", "waive") or on_behalf
+    if needs_parent and parent_path is None:
         return None
 
     def fits(one: Standing) -> bool:
@@ -79,12 +98,23 @@ def grant_for(
         places = {"own": path, "near": path, "parent": parent_path or path, "desk": desk}
         return one.path == places[relation]
 
-    return next((one.grant for one in standings if one.role in roles and fits(one)), None)
+    fitting = [one for one in standings if one.role in roles and fits(one)]
+    hands = frozenset(avoid)
+    fitting.sort(key=lambda one: (not hands.isdisjoint(one.delegators), len(one.delegators)))
+    return fitting[0].grant if fitting else None
 
 
-def sees_draft(standings: Iterable[Standing], path: str) -> bool:
-    """Whether the reader belongs to the unit itself: only it sees its working copy (F3)."""
-    return any(one.role in DRAFT_READERS and one.path == path for one in standings)
+def sees_draft(
+    standings: Sequence[Standing], path: str, parent_path: str | None, *, on_behalf: bool
+) -> bool:
+    """Whether the reader belongs to the unit: only it sees its working copy, whoever typed it (F3).
+
+    One typed on its behalf is seen by those at its parent who may type so, as long as it stands.
+    """
+    own = any(one.role in DRAFT_READERS and one.path == path for one in standings)
+    return own or (
+        on_behalf and grant_for(standings, "draft", path, parent_path, on_behalf=True) is not None
+    )
 
 
 def _within(path: str, above: str) -> bool:

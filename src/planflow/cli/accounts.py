@@ -1,5 +1,6 @@
-"""`planflow units import`, `history import`, `planflow user add`, `planflow token`."""
+"""`planflow units import`, `history import`, `user add`, `delegate`, `revoke`, `token`."""
 
+import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -64,6 +65,48 @@ def add_user(
         people.add_user(site, name, password, role, unit)
     params = {"name": name, "role": role, "unit": unit}
     desk.put(desk.word("user_added" if unit else "user_added_site", **params), params)
+
+
+def delegate(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(metavar="NAME")],
+    to_user: Annotated[str, typer.Argument(metavar="TO")],
+    unit: Annotated[str, typer.Option(metavar="CODE")],
+    to: Annotated[str, typer.Option(metavar="DATE")],
+    role: Annotated[str | None, typer.Option(metavar="ROLE")] = None,
+    from_: Annotated[str | None, typer.Option("--from", metavar="DATE")] = None,
+    reason: Annotated[str, typer.Option(metavar="TEXT")] = "",
+    onward: Annotated[bool, typer.Option("--onward")] = False,
+) -> None:
+    """Delegate for a user, by a token of the shell."""
+    from planflow.services import delegations, people
+    from planflow.services.calls import Call
+
+    desk = of(context)
+    asked = {"to_user": to_user, "unit": unit, "role": role, "from": from_, "to": to}
+    body = {**asked, "reason": reason, "onward": onward}
+    with _site() as site:
+        token = people.shell_token(site, name).access_token
+        reader = people.authenticate(site, token, desk.lang)
+        call = Call("POST", "/delegations", json.dumps(body).encode())
+        done = delegations.delegate(site, reader, call).model_dump(mode="json", by_alias=True)
+    desk.put(desk.word("user_delegated", name=name, **done), done)
+
+
+def revoke(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(metavar="NAME")],
+    role: Annotated[str, typer.Option(metavar="ROLE")],
+    unit: Annotated[str | None, typer.Option(metavar="CODE")] = None,
+) -> None:
+    """End what a user holds of a role at a unit."""
+    from planflow.services import people
+
+    desk = of(context)
+    with _site() as site:
+        count = people.revoke(site, name, role, unit)
+    params = {"name": name, "role": role, "unit": unit, "count": count}
+    desk.put(desk.word("user_revoked", **params), params)
 
 
 def token(context: typer.Context, name: Annotated[str, typer.Argument(metavar="NAME")]) -> None:

@@ -21,6 +21,12 @@ class Command(Noun):
     action: ClassVar[str]
 
 
+class OnBehalf(Noun):
+    """Said by somebody of the unit's parent who types for the unit, with the reason (代报, N14)."""
+
+    reason: ReasonText
+
+
 class SaveDraft(Command):
     """Replace the unit's working copy (F3)."""
 
@@ -29,6 +35,7 @@ class SaveDraft(Command):
     also: dict[Name, Figures] = Field(default_factory=dict)
     reasons: Reasons = Field(default_factory=dict)
     reconciling: tuple[ReconcilingItem, ...] = ()
+    on_behalf_of: OnBehalf | None = None
 
 
 class Submit(Command):
@@ -36,6 +43,7 @@ class Submit(Command):
 
     action: ClassVar[str] = "submit"
     note: Text = ""
+    on_behalf_of: OnBehalf | None = None
 
 
 class Withdraw(Command):

@@ -65,7 +65,13 @@ class Event:
     actor: str
     grant: str
     via: str = ""
+    delegators: tuple[str, ...] = ()
     cycle_seq: int = 0
     cites: tuple[str, ...] = ()
     parts: Mapping[str, Any] = field(default_factory=dict)
     v: int = VERSION
+
+    @property
+    def people(self) -> tuple[str, ...]:
+        """The actor and everybody in whose place they acted (N14)."""
+        return (self.actor, *self.delegators)

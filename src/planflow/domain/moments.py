@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 from pydantic import PlainSerializer, PlainValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
+ZONE = "Asia/Shanghai"  # where no cycle says another (F4)
 _FIRST_YEAR, _LAST_YEAR = 1900, 2200
 _LAST_INSTANT = dt.time.max  # a window ends with its last day, not with the next one's first moment
 

@@ -23,7 +23,7 @@ from planflow.errors import Finding, Refusal, guard_failed, invalid
 def propose(scene: Scene, command: Correct, hand: Hand) -> list[Draft]:
     """Propose other figures; nothing stands until somebody else approves it."""
     _refuse(invalid, _shape_faults(scene, command))
-    require(scene, command.action, hand.actor)
+    require(scene, command.action, hand.people)
     _refuse(guard_failed, not_correctable(scene, command.round))
     ground = scene.ground
     if ground is None:
@@ -41,7 +41,7 @@ def propose(scene: Scene, command: Correct, hand: Hand) -> list[Draft]:
 
 def approve(scene: Scene, proposal_id: str, command: ApproveCorrection, hand: Hand) -> list[Draft]:
     """Let a proposal take effect: one event in each plan it touches, citing each other (N18)."""
-    require(scene, command.action, hand.actor)
+    require(scene, command.action, hand.people)
     proposal = _open(scene, proposal_id, command.action)
     if scene.ground is None:
         raise AssertionError("a correction is decided on its ground")
@@ -58,7 +58,7 @@ def approve(scene: Scene, proposal_id: str, command: ApproveCorrection, hand: Ha
 
 def reject(scene: Scene, proposal_id: str, command: RejectCorrection, hand: Hand) -> list[Draft]:
     """Turn a proposal down; it stays in the history."""
-    require(scene, command.action, hand.actor)
+    require(scene, command.action, hand.people)
     proposal = _open(scene, proposal_id, command.action)
     parts = {"correction": {"id": proposal.id}, **spoken({"reason": command.reason})}
     kind, code = "correction_rejected", scene.own.unit.code
@@ -86,7 +86,7 @@ def _proposed(
         "dated": command.dated.isoformat() if command.dated else "",
         "cites": list(command.cites),
     }
-    about = {"id": hand.mint(), "top": covered.top, "hands": sorted({hand.actor, *hands})}
+    about = {"id": hand.mint(), "top": covered.top, "hands": sorted({*hand.people, *hands})}
     parts: dict[str, Any] = {"proposal": about, "terms": terms, "units": Many(units)}
     parts |= spoken({"reason": command.reason})
     return Draft("correction_proposed", scene.own.unit.code, command.round, parts, hand.mint())

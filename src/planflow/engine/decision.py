@@ -17,7 +17,7 @@ AMENDED, REJECTED = "amended", "rejected"
 
 def present(scene: Scene, command: Present, hand: Hand) -> list[Draft]:
     """Send the root's last figures before the assembly."""
-    require(scene, command.action, hand.actor)
+    require(scene, command.action, hand.people)
     return [_presented(scene, command.note, hand)]
 
 
@@ -28,7 +28,7 @@ def decide(scene: Scene, command: Decide, hand: Hand) -> list[Draft]:
     names once more, by an event in the cycle's own stream: a draft without a unit.
     """
     _refuse(_figure_faults(scene, command))
-    require(scene, command.action, hand.actor)
+    require(scene, command.action, hand.people)
     drafts = []
     record = scene.own.plan.record(scene.round).decision
     if record is None or stage(scene.state(scene.own)) == "awaiting":

@@ -16,7 +16,7 @@ from planflow.errors import Finding, guard_failed, invalid
 
 def acknowledge(scene: Scene, command: Acknowledge, hand: Hand) -> list[Draft]:
     """Sign for what was issued."""
-    require(scene, command.action, hand.actor)
+    require(scene, command.action, hand.people)
     return [Draft("acknowledged", scene.own.unit.code, scene.round, {}, hand.mint())]
 
 
@@ -28,7 +28,7 @@ def issue(scene: Scene, command: Issue, hand: Hand) -> list[Draft]:
     """
     _refuse(invalid, issuing.static_faults(scene, command))
     _refuse(invalid, issuing.naming_faults(scene, command))
-    require(scene, command.action, hand.actor)
+    require(scene, command.action, hand.people)
     _refuse(invalid, issuing.superseding_faults(scene, command))
     by_code = {child.unit.code: child for child in scene.children}
     _refuse(invalid, issuing.figure_faults(scene, command, by_code))
@@ -43,7 +43,7 @@ def issue(scene: Scene, command: Issue, hand: Hand) -> list[Draft]:
 
 def confirm(scene: Scene, command: ConfirmIssue, hand: Hand) -> list[Draft]:
     """Let an issue that a colleague proposed take effect, exactly as an issue does (N14)."""
-    require(scene, command.action, hand.actor)
+    require(scene, command.action, hand.people)
     pending = scene.own.plan.pending
     if pending is None:
         raise AssertionError("the guards found what waits")
@@ -96,7 +96,7 @@ def _events(
     child_ids = {one.unit: hand.mint() for one in changed}
     terms = _terms(command)
     if pending:
-        terms["hands"] = [pending.by, hand.actor]
+        terms["hands"] = sorted({*pending.hands, *hand.people})
     entries = [
         {"unit": one.unit, "event": child_ids.get(one.unit, ""), **_share(one)}
         for one in command.allocations

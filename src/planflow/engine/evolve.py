@@ -159,7 +159,7 @@ def _accepted(state: PlanState, event: Event) -> PlanState:
         settled_reasons=event.parts["reasons"],
         returned=False,
         unlocked=(),
-        authors=(event.actor,) if event.parts["figures"] else (),
+        authors=event.people if event.parts["figures"] else (),
     )
 
 
@@ -174,7 +174,7 @@ def _issued(state: PlanState, event: Event) -> PlanState:
         issued_by=event.id,
         markups=tuple(Markup(**one) for one in event.parts.get("markups", ())),
         document_no=terms["document_no"],
-        authors=tuple(terms.get("hands", [event.actor])),
+        authors=tuple(terms.get("hands", event.people)),
         corrected={},
     )
 
@@ -207,7 +207,7 @@ def _decided(state: PlanState, event: Event) -> PlanState:
     if presented is None:
         raise ValueError("nothing is decided that was not presented")
     decision = presented.but(figures=event.parts["figures"], **event.parts["terms"])
-    return state.having(event.round, decision=decision, authors=(event.actor,), corrected={})
+    return state.having(event.round, decision=decision, authors=event.people, corrected={})
 
 
 def _commitment_made(state: PlanState, event: Event) -> PlanState:

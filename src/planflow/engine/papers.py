@@ -17,7 +17,7 @@ def record(scene: Scene, command: RecordPaper, hand: Hand) -> list[Draft]:
     )
     if faults:
         raise invalid(*faults)
-    require(scene, command.action, hand.actor)
+    require(scene, command.action, hand.people)
     expected = PAPER_ACTS[scene.negotiation.protocol.rounds_by_name[scene.round].kind]
     if command.act != expected:
         params = {"got": command.act, "known": expected, "round": scene.round}
@@ -38,7 +38,7 @@ def attest(scene: Scene, paper_id: str, command: AttestPaper, hand: Hand) -> lis
     found = [one for one in scene.own.plan.papers if one.id == paper_id]
     if not found:
         raise Refusal("not_found", {"kind": "paper", "name": paper_id})
-    require(scene, command.action, hand.actor)
+    require(scene, command.action, hand.people)
     if found[0].status != "recorded":
         state = found[0].status
         raise Refusal("illegal_transition", {"action": command.action, "state": state})

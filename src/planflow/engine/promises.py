@@ -33,7 +33,7 @@ def commit(scene: Scene, command: Commit, hand: Hand) -> list[Draft]:
         findings.append(Finding("no_change", {"indicator": command.indicator}, "to"))
     if findings:
         raise invalid(*findings)
-    require(scene, command.action, hand.actor)
+    require(scene, command.action, hand.people)
     faults = list(_commit_faults(scene, command))
     if faults:
         raise guard_failed(*faults)
@@ -49,7 +49,7 @@ def distribute(
     faults = list(_share_faults(scene, command))
     if faults:
         raise invalid(*faults)
-    require(scene, command.action, hand.actor)
+    require(scene, command.action, hand.people)
     if promise.status != "open" or promise.passed_on:
         raise Refusal("illegal_transition", {"action": command.action, "state": _status(promise)})
     by_code = {child.unit.code: child for child in scene.children}
@@ -83,7 +83,7 @@ def fulfil(scene: Scene, promise_id: str, command: FulfilCommitment, hand: Hand)
     promise = _open_whole(scene, promise_id, command.action)
     if not scene.cycle.is_open(promise.settle_in):
         raise guard_failed(Finding("holds_due", {"round": promise.settle_in}))
-    require(scene, command.action, hand.actor)
+    require(scene, command.action, hand.people)
     touched = tuple(resting(scene, promise.id))
     if touched:
         raise guard_failed(*touched)
@@ -93,13 +93,13 @@ def fulfil(scene: Scene, promise_id: str, command: FulfilCommitment, hand: Hand)
 def waive(scene: Scene, promise_id: str, command: WaiveCommitment, hand: Hand) -> list[Draft]:
     """Take a promise back, and all parts of it that were passed on."""
     promise = _open_whole(scene, promise_id, command.action)
-    require(scene, command.action, hand.actor)
+    require(scene, command.action, hand.people)
     return list(_close(scene, promise, "commitment_waived", hand, {"reason": command.reason}))
 
 
 def choose_headline(scene: Scene, command: ChooseHeadline, hand: Hand) -> list[Draft]:
     """Let another number stand as the headline."""
-    require(scene, command.action, hand.actor)
+    require(scene, command.action, hand.people)
     offered = {(n.indicator, n.round, n.basis) for n in numbers.numbers(scene.own.plan)}
     findings = [
         Finding(

@@ -25,6 +25,11 @@ class Seat:
     kept: PlanState | None = None
 
     @property
+    def on_behalf(self) -> bool:
+        """Whether the working copy was typed for the unit by its parent (代报)."""
+        return bool(self.draft and self.draft.get("on_behalf_of"))
+
+    @property
     def stored(self) -> PlanState:
         """The plan as its own events tell it."""
         return self.plan if self.kept is None else self.kept

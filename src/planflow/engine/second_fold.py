@@ -66,6 +66,7 @@ def _issue_proposed(state: PlanState, event: Event) -> PlanState:
         event=event.id,
         round=event.round,
         by=event.actor,
+        hands=event.people,
         **parts["split"],
         **parts["terms"],
         markup_reasons=parts["markup_reasons"],
@@ -75,7 +76,7 @@ def _issue_proposed(state: PlanState, event: Event) -> PlanState:
 
 
 def _paper_recorded(state: PlanState, event: Event) -> PlanState:
-    paper = Paper(**event.parts["paper"], round=event.round, by=event.actor)
+    paper = Paper(**event.parts["paper"], round=event.round, by=event.actor, hands=event.people)
     kept = tuple(_superseded(one, paper, "recorded") for one in state.papers)
     return state.but(papers=(*kept, paper))
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from planflow.engine import issuing, numbers
 from planflow.engine.coverage import Wanted, coverage, forbidden
+from planflow.engine.hand import Hands
 from planflow.engine.scene import Scene, takes_part
 from planflow.engine.state import Paper, Proposal
 from planflow.errors import Finding
@@ -12,7 +13,7 @@ from planflow.errors import Finding
 PAPER_ACTS = {"up": "accepted", "adjust": "accepted", "down": "issued"}
 
 
-def correctable(scene: Scene, _actor: str) -> Iterator[Finding]:
+def correctable(scene: Scene, _hands: Hands) -> Iterator[Finding]:
     """There is a closed round in which the unit has figures: only those are corrected (N13)."""
     found = [list(not_correctable(scene, name)) for name in scene.cycle.rounds]
     if not any(not faults for faults in found):
@@ -29,27 +30,27 @@ def not_correctable(scene: Scene, name: str) -> Iterator[Finding]:
         yield Finding("correctable", {"unit": unit.code, "round": name})
 
 
-def nothing_proposed(scene: Scene, _actor: str) -> Iterator[Finding]:
+def nothing_proposed(scene: Scene, _hands: Hands) -> Iterator[Finding]:
     """No correction of the unit waits for a decision: one at a time (N13)."""
     waiting = scene.own.plan.proposal
     if waiting is not None:
         yield Finding("nothing_proposed", {"unit": scene.own.unit.code, "round": waiting.round})
 
 
-def holds_proposal(scene: Scene, _actor: str) -> Iterator[Finding]:
+def holds_proposal(scene: Scene, _hands: Hands) -> Iterator[Finding]:
     """A correction of the unit waits for a decision (N13)."""
     if scene.own.plan.proposal is None:
         yield Finding("holds_proposal", {"unit": scene.own.unit.code})
 
 
-def other_hands(scene: Scene, actor: str) -> Iterator[Finding]:
+def other_hands(scene: Scene, hands: Hands) -> Iterator[Finding]:
     """Nobody approves what they proposed, typed, submitted, settled or issued (N14)."""
     waiting = scene.own.plan.proposal
-    if waiting is not None and actor in waiting.hands:
+    if waiting is not None and not hands.isdisjoint(waiting.hands):
         yield Finding("separate_hands", {})
 
 
-def still_correctable(scene: Scene, _actor: str) -> Iterator[Finding]:
+def still_correctable(scene: Scene, _hands: Hands) -> Iterator[Finding]:
     """The proposed correction can be carried through all levels as things stand now (N13)."""
     waiting, ground = scene.own.plan.proposal, scene.ground
     if waiting is None or ground is None:
@@ -68,50 +69,50 @@ def wanted_by(proposal: Proposal) -> Wanted:
     return Wanted(proposal.figures, proposal.reserve, proposal.amends)
 
 
-def holds_pending(scene: Scene, _actor: str) -> Iterator[Finding]:
+def holds_pending(scene: Scene, _hands: Hands) -> Iterator[Finding]:
     """An issue of the open round waits for a second person (N14)."""
     pending = scene.own.plan.pending
     if pending is None or pending.round != scene.round:
         yield Finding("holds_pending", {"unit": scene.own.unit.code})
 
 
-def not_who_issued(scene: Scene, actor: str) -> Iterator[Finding]:
+def not_who_issued(scene: Scene, hands: Hands) -> Iterator[Finding]:
     """Who proposed an issue does not confirm it (N14)."""
     pending = scene.own.plan.pending
-    if pending is not None and actor == pending.by:
+    if pending is not None and not hands.isdisjoint(pending.hands):
         yield Finding("separate_hands", {})
 
 
-def still_splits(scene: Scene, _actor: str) -> Iterator[Finding]:
+def still_splits(scene: Scene, _hands: Hands) -> Iterator[Finding]:
     """What waits could still be issued as it is (N5)."""
     pending = scene.own.plan.pending
     if pending is not None:
         yield from issuing.all_faults(scene, issuing.restored(scene, pending))
 
 
-def only_root(scene: Scene, _actor: str) -> Iterator[Finding]:
+def only_root(scene: Scene, _hands: Hands) -> Iterator[Finding]:
     """Only the root has a parent outside the tree, on paper (N14)."""
     if not scene.own.unit.is_root:
         yield Finding("only_root", {"unit": scene.own.unit.code})
 
 
-def paper_round(scene: Scene, _actor: str) -> Iterator[Finding]:
+def paper_round(scene: Scene, _hands: Hands) -> Iterator[Finding]:
     """A round is open in which a parent issues or accepts (N14)."""
     one = scene.negotiation.protocol.rounds_by_name.get(scene.round)
     if one is None or one.kind not in PAPER_ACTS:
         yield Finding("paper_round", {})
 
 
-def holds_paper(scene: Scene, _actor: str) -> Iterator[Finding]:
+def holds_paper(scene: Scene, _hands: Hands) -> Iterator[Finding]:
     """A paper of the open round waits to be confirmed (N14)."""
     if _waiting(scene) is None:
         yield Finding("holds_paper", {"unit": scene.own.unit.code})
 
 
-def not_who_recorded(scene: Scene, actor: str) -> Iterator[Finding]:
+def not_who_recorded(scene: Scene, hands: Hands) -> Iterator[Finding]:
     """Who recorded a paper does not confirm it (N14)."""
     waiting = _waiting(scene)
-    if waiting is not None and waiting.by == actor:
+    if waiting is not None and not hands.isdisjoint(waiting.hands):
         yield Finding("separate_hands", {})
 
 

@@ -153,6 +153,7 @@ class PendingIssue(Noun):
     event: str
     round: str
     by: str
+    hands: tuple[str, ...]  # who proposed it, and in whose place
     total: dict[str, int]
     reserve: dict[str, int]
     also: dict[str, Portion] = Field(default_factory=dict)
@@ -174,6 +175,7 @@ class Paper(Noun):
     document_no: str
     dated: str
     by: str
+    hands: tuple[str, ...]
     status: str = "recorded"  # recorded | confirmed | superseded
     confirmed_by: str = ""
 

@@ -20,13 +20,17 @@ def save_draft(scene: Scene, command: SaveDraft, hand: Hand) -> dict[str, Any]:
     findings = list(_draft_faults(scene, command))
     if findings:
         raise invalid(*findings)
-    require(scene, command.action, hand.actor)
-    return command.model_dump(mode="json")
+    require(scene, command.action, hand.people, on_behalf=command.on_behalf_of is not None)
+    copy = command.model_dump(mode="json")
+    if command.on_behalf_of is None:
+        del copy["on_behalf_of"]  # the unit's own copy again, whoever typed before
+    return copy
 
 
 def submit(scene: Scene, command: Submit, hand: Hand) -> list[Draft]:
-    """Send the working copy up, complete and exact."""
-    require(scene, command.action, hand.actor)
+    """Send the working copy up, complete and exact; its parent may, where it says so (代报)."""
+    behalf = command.on_behalf_of
+    require(scene, command.action, hand.people, on_behalf=behalf is not None)
     draft = SaveDraft.model_validate(scene.own.draft)
     figures = drafted(scene)
     codes = checks.coded(scene.negotiation.protocol, draft.reasons, guards.purpose(scene))
@@ -38,7 +42,7 @@ def submit(scene: Scene, command: Submit, hand: Hand) -> list[Draft]:
         "lists": [],  # none is attached (F12)
         # all who had a part in it this round: a submission taken back was theirs too (N14)
         "hands": sorted(
-            {hand.actor, *scene.own.typists, *scene.own.plan.record(scene.round).hands}
+            {*hand.people, *scene.own.typists, *scene.own.plan.record(scene.round).hands}
         ),
     }
     record = scene.own.plan.record(scene.round)
@@ -47,13 +51,16 @@ def submit(scene: Scene, command: Submit, hand: Hand) -> list[Draft]:
         parts["changed"] = changed.pop(TASK, {})
         if changed:
             parts["changed_also"] = changed
+    if behalf is not None and scene.parent is not None:
+        parts["on_behalf_of"] = {"by": scene.parent.unit.code}
+        texts["on_behalf_of"] = behalf.reason
     texts |= {f"reconciling.{at}": one.text for at, one in enumerate(draft.reconciling) if one.text}
     return [_event(scene, hand, "submitted", parts, {"note": command.note, **texts})]
 
 
 def withdraw(scene: Scene, command: Withdraw, hand: Hand) -> list[Draft]:
     """Take a submission back."""
-    require(scene, command.action, hand.actor)
+    require(scene, command.action, hand.people)
     return [_event(scene, hand, "withdrawn", {}, {"reason": command.reason})]
 
 
@@ -66,7 +73,7 @@ def accept(scene: Scene, command: Accept, hand: Hand) -> list[Draft]:
     ]
     if findings:
         raise invalid(*findings)
-    require(scene, command.action, hand.actor)
+    require(scene, command.action, hand.people)
     reported = numbers.in_force(protocol, scene.own.plan, scene.round)
     # Only what differs from the report is a number of the parent's own; the rest is "as reported".
     settled = {
@@ -100,7 +107,7 @@ def return_(scene: Scene, command: Return, hand: Hand) -> list[Draft]:
     findings += checks.indicators(protocol, command.lines, "lines")
     if findings:
         raise invalid(*findings)
-    require(scene, command.action, hand.actor)
+    require(scene, command.action, hand.people)
     above = lines.of_parent(scene)
     locked = [one for one in command.lines if above is not None and one not in above]
     if locked and scene.parent:

@@ -84,7 +84,7 @@ def workday_before(today: dt.date, count: int, calendar: Calendar) -> dt.date:
 
 def extend(scene: Scene, command: Extend, hand: Hand) -> list[Draft]:
     """Give the unit more time in the open round."""
-    require(scene, command.action, hand.actor)
+    require(scene, command.action, hand.people)
     due = end_of(command.due_at, scene.cycle.zone)
     faults = list(_extension_faults(scene, due, scene.window(scene.own).due_at))
     if faults:

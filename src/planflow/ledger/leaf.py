@@ -45,6 +45,7 @@ class Place:
     actor: str
     grant: str
     via: str = ""
+    delegators: tuple[str, ...] = ()  # in whose place the actor acts, by a delegation (F9)
     cycle_seq: int = 0  # the last event of the cycle's own stream that this one rests on (F1)
 
 
@@ -75,6 +76,7 @@ def seal(draft: Draft, place: Place, salt: Callable[[], bytes]) -> Sealed:
             "actor": place.actor,
             "grant": place.grant,
             "via": place.via,
+            "delegators": list(place.delegators),
             "cycle_seq": place.cycle_seq,
             "cites": list(draft.cites),
             "commitments": commitments(entries),
@@ -125,6 +127,7 @@ def unseal(leaf: bytes, entries: Sequence[Entry]) -> Event:
         actor=fields["actor"],
         grant=fields["grant"],
         via=fields["via"],
+        delegators=tuple(fields["delegators"]),
         cycle_seq=fields["cycle_seq"],
         cites=tuple(fields["cites"]),
         parts=parts,

@@ -60,7 +60,7 @@ def create_cycle(site: Site, reader: Reader, call: Call) -> CycleView:
         hand = people.hand(site, reader, grant)
         drafts = rounds.open_cycle(negotiation, command, fixing.as_fixed(rows, register), hand)
         sites.keep_protocol(tx, negotiation.digest, negotiation.protocol.name, text)
-        pen, start = site.pen(hand.actor, hand.grant, hand.via), Head(0, START, None)
+        pen, start = site.pen(hand), Head(0, START, None)
         state, done = append_cycle(tx, negotiation, None, start, drafts[0], pen, command.id)
         planting.fix(tx, rows, state.tree)
         calls.remember(tx, site, reader, call, _used(call, done))
@@ -140,7 +140,7 @@ def close_round(site: Site, reader: Reader, call: Call, cycle: str, name: str) -
             survey = _survey(site, tx, head, name, now, every=command.apply_silence)
         drafts = rounds.close_round(stage.scene, name, command, survey, hand)
         # The root's sum belongs to the round: it is written while the round is still open.
-        append_plans(tx, stage, drafts[1:], site.pen(hand.actor, hand.grant, hand.via, now))
+        append_plans(tx, stage, drafts[1:], site.pen(hand, now))
         return _append(site, tx, head, drafts[0], hand, now)
 
     return _on_round(site, reader, call, cycle, name, work)
@@ -197,7 +197,7 @@ def _append(
     site: Site, tx: Tx, head: CycleHead, draft: Any, hand: Hand, now: dt.datetime | None
 ) -> tuple[CycleState, Recorded]:
     end = Head(head.state.position, head.chain, head.recorded_at)
-    pen = site.pen(hand.actor, hand.grant, hand.via, now)
+    pen = site.pen(hand, now)
     return append_cycle(tx, head.negotiation, head.state, end, draft, pen, head.state.id)
 
 

@@ -7,7 +7,7 @@ from planflow.domain.past import PastRow, PastYear
 from planflow.engine.machine import compile_protocol
 from planflow.exchange.history_csv import FIRST_YEAR, LAST_YEAR, Known, read_history
 from planflow.protocol import loader
-from planflow.services.site import SHELL, Site, site_event
+from planflow.services.site import Site, site_event
 from planflow.services.units import Imported
 from planflow.store import past, sites
 from planflow.store.transaction import Tx
@@ -33,7 +33,7 @@ def import_history(site: Site, data: bytes) -> Imported:
         added, changed = _compared(rows, ids, known)
         if added or changed:
             past.add(tx, [*added, *changed], head.position + 1)
-            site_event(site, tx, _event(site, added, changed), SHELL, "")
+            site_event(site, tx, _event(site, added, changed), site.shell())
         return Imported(len(added), len(changed), len(rows) - len(added) - len(changed))
 
     return site.database.write(work)

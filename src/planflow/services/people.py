@@ -8,14 +8,15 @@ from hashlib import sha256
 
 from pwdlib import PasswordHash
 
+from planflow.access.grants import Grant
 from planflow.access.table import AT_A_UNIT, ROLES, Standing
 from planflow.domain.events import Draft
 from planflow.engine.hand import Hand
 from planflow.errors import Finding, Refusal, invalid
 from planflow.services.site import SHELL, Site, site_event
 from planflow.services.views import TokenView
-from planflow.store import people, trees
-from planflow.store.people import Account, Grant
+from planflow.store import grants, people, trees
+from planflow.store.people import Account
 from planflow.store.transaction import Tx
 from planflow.store.trees import Tree
 
@@ -31,6 +32,10 @@ class Reader:
     grants: tuple[Grant, ...]
     lang: str
     via: str
+
+    def delegators(self, grant: str) -> tuple[str, ...]:
+        """In whose place a grant of theirs is used; nobody's where it is their own (F9)."""
+        return next((one.delegators for one in self.grants if one.id == grant), ())
 
 
 def add_user(site: Site, name: str, password: str, role: str, unit: str | None) -> None:
@@ -53,7 +58,7 @@ def add_user(site: Site, name: str, password: str, role: str, unit: str | None) 
             people.add_account(tx, found)
             # The name is a part of its own: it can be erased, and the pseudonym stays.
             parts = {"account": {"id": found.id}, "name": name}
-            site_event(site, tx, Draft("user_added", "", "", parts, site.mint()), SHELL, "")
+            site_event(site, tx, Draft("user_added", "", "", parts, site.mint()), site.shell())
         # By the clock, not by the record, which may run ahead of a clock that was set back (F4).
         grant, start = Grant(site.mint(), role, unit_id), site.clock()
         terms = {
@@ -67,10 +72,35 @@ def add_user(site: Site, name: str, password: str, role: str, unit: str | None) 
             "by": SHELL,
         }
         event = Draft("grant_given", "", "", {"grant": terms}, site.mint())
-        site_event(site, tx, event, SHELL, "")
-        people.add_grant(tx, found.id, grant, start, SHELL)
+        site_event(site, tx, event, site.shell())
+        grants.add(tx, found.id, grant, start, SHELL)
 
     site.database.write(work)
+
+
+def revoke(site: Site, name: str, role: str, unit: str | None) -> int:
+    """End what an account holds of a role at a unit, and what rests on it; how many grants that was.
+
+    No row is changed: each end is an event and a row of its own (F9). Raises `Refusal` `not_found`.
+    """
+
+    def work(tx: Tx) -> int:
+        found, unit_id = people.account(tx, name), people.unit_id(tx, unit) if unit else None
+        if found is None:
+            raise Refusal("not_found", {"kind": "user", "name": name})
+        now = site.clock()
+        missing = unit is not None and unit_id is None
+        held = [] if missing else grants.running(tx, found.id, role, unit_id, now)
+        if not held:
+            raise Refusal("not_found", {"kind": "grant", "name": f"{role} {unit or ''}".strip()})
+        for one in held:
+            parts = {"grant": {"grant": one, "account": found.id, "by": SHELL}}
+            event = Draft("grant_ended", "", "", parts, site.mint())
+            site_event(site, tx, event, site.shell())
+            grants.end(tx, one, now, SHELL)
+        return len(held)
+
+    return site.database.write(work)
 
 
 def sign_in(site: Site, username: str, password: str) -> TokenView:
@@ -115,16 +145,19 @@ def standings(site: Site, tx: Tx, reader: Reader, tree: Tree) -> list[Standing]:
     ids = [grant.unit_id for grant in reader.grants if grant.unit_id]
     places = trees.node_of_unit(site.database, tx, tree, ids)
     return [
-        Standing(grant.id, grant.role, places[grant.unit_id].path)
+        Standing(grant.id, grant.role, places[grant.unit_id].path, grant.delegators)
         for grant in reader.grants
         if grant.unit_id in places
     ]
 
 
 def hand(site: Site, reader: Reader, grant: str) -> Hand:
-    """The reader as the actor of a command; a token from the shell is named on every act."""
+    """The reader as the actor of a command; a token from the shell is named on every act (F9).
+
+    So are those in whose place the reader acts, if the grant was delegated.
+    """
     via = reader.via if reader.via.startswith(SHELL) else ""
-    return Hand(reader.user_id, grant, site.mint, via)
+    return Hand(reader.user_id, grant, site.mint, via, reader.delegators(grant))
 
 
 def _token(site: Site, account_id: str, via: str, minutes: int) -> TokenView:
@@ -138,8 +171,7 @@ def _token(site: Site, account_id: str, via: str, minutes: int) -> TokenView:
                 site,
                 tx,
                 Draft("token_issued", "", "", {"token": {"account": account_id}}, event),
-                SHELL,
-                "",
+                site.shell(),
             )
             origin = f"{SHELL}:{event}"
         expires = site.clock() + dt.timedelta(minutes=minutes)

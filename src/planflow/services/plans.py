@@ -2,7 +2,7 @@
 
 import datetime as dt
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from planflow.access import table as access
@@ -83,19 +83,19 @@ def act(
     # Read before any row is locked, told when its turn in the order of checks has come.
     command_or_refusal = attempt(COMMANDS[action], call.body)
     asked = subjects.asked(command_or_refusal) if action == c.Correct.action else None
+    ways = _ways(command_or_refusal)
 
     def work(tx: Tx) -> PlanView:
         lock: reading.Lock = "update" if action in _TURNING else "share"
         sight = _sight(site, tx, reader, cycle, unit, lock)
         if not subject:
-            _right(sight, action)
+            _right(sight, action, ways)
         calls.wait_for(tx, reader, call)
         around = (sight.head, sight.unit, sight.parent, action)
         named = subjects.named(site, tx, sight.head, sight.standings, sight.unit, asked)
         stage = reading.stage(site.database, tx, *around, named, clock=site.clock)
-        plan = stage.scene.own.plan
-        subjects.check(plan, action, subject)
-        grant = _right(sight, action, subjects.desk(sight.unit, plan))
+        subjects.check(stage.scene.own.plan, action, subject)
+        grant = _right(sight, action, ways, stage.scene)
         used = calls.replayed(tx, reader, call)
         if used is not None:
             return _replayed(tx, stage, reader, sight, used)
@@ -190,6 +190,7 @@ def history(
                     recorded_at=event.recorded_at,
                     actor=event.actor,
                     grant=event.grant,
+                    delegators=list(event.delegators),
                     cites=list(event.cites),
                     parts=dict(event.parts),
                     chain=stored.chain.hex(),
@@ -254,12 +255,27 @@ def _sight(site: Site, tx: Tx, reader: Reader, cycle: str, unit: str, lock: read
     return Sight(head, place, trees.above(site.database, tx, head.tree, place, taking), standings)
 
 
-def _right(sight: Sight, action: str, desk: str | None = None) -> str:
+def _ways(command_or_refusal: Callable[[], c.Command]) -> tuple[bool, ...]:
+    """Whether the act is for oneself or on behalf; of a body that cannot be read, either (代报)."""
+    try:
+        command = command_or_refusal()
+    except Refusal:  # told when its turn in the order of checks has come
+        return False, True
+    return (getattr(command, "on_behalf_of", None) is not None,)
+
+
+def _right(sight: Sight, action: str, ways: tuple[bool, ...], scene: Scene | None = None) -> str:
+    """The grant to act by: of several, one in whose chain nobody had a hand in it, if any (N14)."""
     above = sight.parent.path if sight.parent else None
-    grant = access.grant_for(sight.standings, action, sight.unit.path, above, desk)
-    if grant is None:
-        raise Refusal("forbidden", {"action": action})
-    return grant
+    avoid = subjects.hands(scene) if scene else ()
+    desk = subjects.desk(sight.unit, scene.own.plan) if scene else None
+    for way in ways:
+        grant = access.grant_for(
+            sight.standings, action, sight.unit.path, above, desk, on_behalf=way, avoid=avoid
+        )
+        if grant is not None:
+            return grant
+    raise Refusal("forbidden", {"action": action})
 
 
 def _carry_out(
@@ -269,11 +285,11 @@ def _carry_out(
     if isinstance(command, c.SaveDraft):
         with in_terms(stage.scene.negotiation.terms):
             draft = up.save_draft(stage.scene, command, hand)
-        typists = sorted({*stage.scene.own.typists, hand.actor})
+        typists = sorted({*stage.scene.own.typists, *hand.people})
         return appending.save_working_copy(tx, stage, draft, typists), None
     drafts: list[Draft] = decide(stage.scene, command, hand, subject)
     own = stage.scene.own.unit
-    pen = site.pen(hand.actor, hand.grant, hand.via, stage.scene.now)
+    pen = site.pen(hand, stage.scene.now)
     on_plans = [draft for draft in drafts if draft.unit]
     after, done = appending.append_plans(tx, stage, on_plans, pen)
     for turn in drafts:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import cache
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from planflow.access import table
@@ -58,7 +59,7 @@ def plan_view(
         version=version,
         figures=figures_of(scene),
         numbers=[_number(one) for one in numbers.numbers(own.plan)],
-        draft=own.draft if table.sees_draft(standings, own.unit.path) else None,
+        draft=_draft(scene, standings),
         headline={
             name: HeadlineView(
                 value=one.value,
@@ -241,18 +242,39 @@ def _decisions(own: Seat) -> dict[str, DecisionView]:
 
 
 def _actions(scene: Scene, reader: Reader, standings: Sequence[Standing]) -> list[ActionView]:
-    parent = scene.parent.unit.path if scene.parent else None
-    desk = subjects.desk(scene.own.unit, scene.own.plan)
     found = []
     for name in ACTS:
-        if table.grant_for(standings, name, scene.own.unit.path, parent, desk) is None:
+        behalf, grant = _way(scene, standings, name)
+        if grant is None:
             found.append(_not_theirs(name, reader.lang))
             continue
-        findings = guards.blocked(scene, name, reader.user_id)
+        hands = frozenset({reader.user_id, *reader.delegators(grant)})
+        findings = guards.blocked(scene, name, hands, on_behalf=behalf)
         terms = scene.negotiation.terms
         shown = [guard_view(finding, reader.lang, terms) for finding in findings]
-        found.append(ActionView(name=name, allowed=not findings, guards=shown))
+        told = ActionView(name=name, allowed=not findings, on_behalf_of=behalf, guards=shown)
+        found.append(told)
     return found
+
+
+def _way(scene: Scene, standings: Sequence[Standing], action: str) -> tuple[bool, str | None]:
+    """How the reader may act: as the unit itself or, where they are none of its, on its behalf."""
+    own, parent = scene.own, scene.parent.unit.path if scene.parent else None
+    avoid, desk = subjects.hands(scene), subjects.desk(own.unit, own.plan)
+    for behalf in (False, True):
+        grant = table.grant_for(
+            standings, action, own.unit.path, parent, desk, on_behalf=behalf, avoid=avoid
+        )
+        if grant is not None:
+            return behalf, grant
+    return False, None
+
+
+def _draft(scene: Scene, standings: Sequence[Standing]) -> dict[str, Any] | None:
+    """The working copy, as far as the reader sees it (F3)."""
+    own, parent = scene.own, scene.parent.unit.path if scene.parent else None
+    sees = table.sees_draft(standings, own.unit.path, parent, on_behalf=own.on_behalf)
+    return own.draft if sees else None
 
 
 @cache

@@ -10,6 +10,7 @@ import uuid6
 from planflow.config import Settings
 from planflow.domain.calendar import Calendar
 from planflow.domain.events import Draft
+from planflow.engine.hand import Hand
 from planflow.protocol import loader
 from planflow.protocol.shelf import shelf
 from planflow.services import calendars
@@ -48,9 +49,14 @@ class Site:
     salt: Callable[[], bytes] = new_salt
     calendar: Calendar = field(default_factory=calendars.national)
 
-    def pen(self, actor: str, grant: str, via: str = "", now: dt.datetime | None = None) -> Pen:
+    def pen(self, hand: Hand, now: dt.datetime | None = None) -> Pen:
         """A pen for one unit of work, at one instant: the one it was judged at, or this one."""
-        return Pen(self.id, actor, grant, now or self.clock(), self.salt, via)
+        at = now or self.clock()
+        return Pen(self.id, hand.actor, hand.grant, at, self.salt, hand.via, hand.delegators)
+
+    def shell(self) -> Hand:
+        """The command line as the actor, with no account and no grant behind it."""
+        return Hand(SHELL, "", self.mint)
 
     def ready(self) -> None:
         """Raise a `Fault` if the database cannot be used now."""
@@ -91,9 +97,9 @@ def migrate(settings: Settings) -> str:
         database.close()
 
 
-def site_event(site: Site, tx: Tx, draft: Draft, actor: str, grant: str) -> Recorded:
+def site_event(site: Site, tx: Tx, draft: Draft, hand: Hand) -> Recorded:
     """Record an event in the site's own stream."""
-    return append_site(tx, sites.lock_site(tx), draft, site.pen(actor, grant))
+    return append_site(tx, sites.lock_site(tx), draft, site.pen(hand))
 
 
 def _upgrade(settings: Settings, database: Database) -> str:

@@ -6,6 +6,7 @@ from planflow.access import table as access
 from planflow.access.table import Standing
 from planflow.domain.commands import Command, Correct
 from planflow.domain.units import SEPARATOR, UnitNode
+from planflow.engine.scene import Scene
 from planflow.engine.state import PlanState
 from planflow.errors import Refusal
 from planflow.services.site import Site
@@ -27,6 +28,13 @@ def check(plan: PlanState, action: str, subject: str) -> None:
     }
     if subject and subject not in known[kind]:
         raise Refusal("not_found", {"kind": kind, "name": subject})
+
+
+def hands(scene: Scene) -> frozenset[str]:
+    """Everybody who had a hand in what an act on this plan may review (N14)."""
+    plan = scene.own.plan
+    waiting = (*(one for one in (plan.proposal, plan.pending) if one), *plan.papers)
+    return frozenset(plan.record(scene.round).hands).union(*(one.hands for one in waiting))
 
 
 def desk(unit: UnitNode, plan: PlanState) -> str | None:

@@ -77,20 +77,20 @@ def _change(
     now = site.clock()
     ground = _ground(site, tx, head, command, heads, now)
     plan = tree.change(ground, command, hand)
-    pen = site.pen(hand.actor, hand.grant, hand.via, now)
+    pen = site.pen(hand, now)
     end = Head(head.state.position, head.chain, head.recorded_at)
     cycle = head.state.id
     own, *others = plan.drafts
     state, done = appending.append_cycle(tx, head.negotiation, head.state, end, own, pen, cycle)
     planting.change(tx, cycle, state.tree, [planting.Move(one.node, one.old) for one in plan.moves])
     if not head.state.practice:  # an exercise leaves the register as it is
-        units.rename(site, tx, plan.renamed, hand.actor, hand.grant)
+        units.rename(site, tx, plan.renamed, hand)
     come = {one.node.code: one.node for one in plan.moves if one.old is None}
     after = CycleHead(state, head.negotiation, done.chain, done.event.recorded_at)
     seats = dict(ground.seats)
     seats |= reading.seats_of(tx, after, list(come.values()), "update", heads)
     # The whole act has one time: whoever asks for it sees the tree and its figures change together.
-    at_once = site.pen(hand.actor, hand.grant, hand.via, done.event.recorded_at)
+    at_once = site.pen(hand, done.event.recorded_at)
     appending.write_plans(tx, after, seats, heads, others, at_once)
     return state, done
 

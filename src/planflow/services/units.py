@@ -6,10 +6,11 @@ from typing import Any
 
 from planflow.domain.events import Draft, Many
 from planflow.domain.units import UnitNode, UnitRow
+from planflow.engine.hand import Hand
 from planflow.errors import Finding, Refusal
 from planflow.exchange.units_csv import read_units
 from planflow.services.people import Reader
-from planflow.services.site import SHELL, Site, site_event
+from planflow.services.site import Site, site_event
 from planflow.services.views import Page, UnitView
 from planflow.store import sites
 from planflow.store.sites import Registered
@@ -41,7 +42,7 @@ def import_units(site: Site, data: bytes) -> Imported:
         added, changed = _compared(site, rows, known)
         if added or changed:
             sites.write_units(tx, added, changed, head.position + 1)
-            site_event(site, tx, _event(site, added, changed), SHELL, "")
+            site_event(site, tx, _event(site, added, changed), site.shell())
         return Imported(len(added), len(changed), len(rows) - len(added) - len(changed))
 
     return site.database.write(work)
@@ -166,7 +167,7 @@ def _compared(
     return added, changed
 
 
-def rename(site: Site, tx: Tx, renamed: Sequence[UnitNode], actor: str, grant: str) -> None:
+def rename(site: Site, tx: Tx, renamed: Sequence[UnitNode], hand: Hand) -> None:
     """Give registered units other codes and names; each stays the same unit (N1)."""
     if not renamed:
         return
@@ -179,7 +180,7 @@ def rename(site: Site, tx: Tx, renamed: Sequence[UnitNode], actor: str, grant: s
             changed.append(new)
     if changed:
         sites.write_units(tx, [], changed, head.position + 1)
-        site_event(site, tx, _event(site, [], changed, "units_renamed"), actor, grant)
+        site_event(site, tx, _event(site, [], changed, "units_renamed"), hand)
 
 
 def _event(

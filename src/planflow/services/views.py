@@ -199,10 +199,14 @@ class CommitmentView(View):
 
 
 class ActionView(View):
-    """Something one may do with a plan: now, or why not."""
+    """Something one may do with a plan: now, or why not.
+
+    `on_behalf_of`: the reader may do it for the unit alone, and has to say so in the body.
+    """
 
     name: str
     allowed: bool
+    on_behalf_of: bool = False
     guards: list[GuardView]
 
 
@@ -335,7 +339,10 @@ class PlanView(Receipt):
 
 
 class EventView(View):
-    """One event of a plan's history; parts erased since are absent."""
+    """One event of a plan's history; parts erased since are absent.
+
+    `delegators`: in whose place the actor acted, the one who was given the grant first.
+    """
 
     id: str
     seq: int
@@ -344,6 +351,7 @@ class EventView(View):
     recorded_at: dt.datetime
     actor: str
     grant: str
+    delegators: list[str]
     cites: list[str]
     parts: dict[str, Any]
     chain: str

@@ -46,6 +46,7 @@ class Pen:
     now: dt.datetime
     salt: Callable[[], bytes]
     via: str = ""
+    delegators: tuple[str, ...] = ()
 
     def not_before(self, moments: Iterable[dt.datetime | None]) -> "Pen":
         """The same pen, writing later than all of these: one act has one time (F4)."""
@@ -83,6 +84,7 @@ def record(
         pen.actor,
         pen.grant,
         pen.via,
+        pen.delegators,
         cycle_seq,
     )
     sealed = seal(draft, place, pen.salt)

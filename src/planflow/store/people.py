@@ -1,12 +1,14 @@
-"""Accounts, grants and tokens (F9)."""
+"""Accounts and tokens, and the grants of who holds one (F9)."""
 
 import datetime as dt
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import insert, or_, select
+from sqlalchemy import insert, select
 
+from planflow.access.grants import Grant
+from planflow.store import grants
 from planflow.store.tables import AccountRow, GrantRow, TokenRow, UnitRow, table
 from planflow.store.transaction import Tx
 
@@ -27,15 +29,6 @@ class Account:
     password_hash: str
 
 
-@dataclass(frozen=True, slots=True)
-class Grant:
-    """A role at a unit; `unit_id` is None for roles that run the site."""
-
-    id: str
-    role: str
-    unit_id: str | None
-
-
 def account(tx: Tx, name: str) -> Account | None:
     """An account by its name."""
     row = tx.connection.execute(select(ACCOUNTS).where(ACCOUNTS.c.name == name)).first()
@@ -48,21 +41,6 @@ def add_account(tx: Tx, found: Account) -> None:
     tx.connection.execute(insert(ACCOUNTS), values)
 
 
-def add_grant(
-    tx: Tx, account_id: str, grant: Grant, valid_from: dt.datetime, given_by: str
-) -> None:
-    """Add a grant."""
-    values = {
-        "id": grant.id,
-        "account_id": account_id,
-        "role": grant.role,
-        "unit_id": grant.unit_id,
-        "valid_from": valid_from,
-        "given_by": given_by,
-    }
-    tx.connection.execute(insert(GRANTS), values)
-
-
 def add_token(tx: Tx, digest: bytes, account_id: str, via: str, expires_at: dt.datetime) -> None:
     """Keep a token's digest."""
     values = {"digest": digest, "account_id": account_id, "via": via, "expires_at": expires_at}
@@ -72,20 +50,16 @@ def add_token(tx: Tx, digest: bytes, account_id: str, via: str, expires_at: dt.d
 def holder(
     tx: Tx, digest: bytes, now: dt.datetime
 ) -> tuple[str, str, str, tuple[Grant, ...]] | None:
-    """Account id, name, origin and grants in force behind a token that has not expired: one query."""
-    in_force = or_(GRANTS.c.valid_to.is_(None), GRANTS.c.valid_to > now)
+    """Account id, name, origin and grants in force behind a token that has not expired.
+
+    One query, and one for the chains where any grant was delegated. Own grants come first.
+    """
     joined = TOKENS.join(ACCOUNTS, ACCOUNTS.c.id == TOKENS.c.account_id).outerjoin(
-        GRANTS, (GRANTS.c.account_id == ACCOUNTS.c.id) & in_force & (GRANTS.c.valid_from <= now)
+        GRANTS, (GRANTS.c.account_id == ACCOUNTS.c.id) & grants.runs(now)
     )
+    who = (ACCOUNTS.c.id.label("holder"), ACCOUNTS.c.name, TOKENS.c.via)
     query: Any = (
-        select(
-            ACCOUNTS.c.id,
-            ACCOUNTS.c.name,
-            TOKENS.c.via,
-            GRANTS.c.id,
-            GRANTS.c.role,
-            GRANTS.c.unit_id,
-        )
+        select(*who, GRANTS)
         .select_from(joined)
         .where(TOKENS.c.digest == digest, TOKENS.c.expires_at > now)
         .order_by(GRANTS.c.id)
@@ -93,22 +67,23 @@ def holder(
     rows = tx.connection.execute(query).all()
     if not rows:
         return None
-    grants = tuple(Grant(row[3], row[4], row[5]) for row in rows if row[3] is not None)
-    return rows[0][0], rows[0][1], rows[0][2], grants
+    found = [grants.grant_of(row) for row in rows if row.id is not None]
+    own_first = sorted(found, key=lambda one: (len(one.line), one.id))
+    return rows[0].holder, rows[0].name, rows[0].via, grants.resting(tx, own_first, now)
 
 
 def names_at(
     tx: Tx, unit_ids: Sequence[str], roles: Collection[str], now: dt.datetime
 ) -> list[str]:
-    """Names of the accounts that hold one of these roles at one of these units now."""
+    """Names of the accounts that were given one of these roles at one of these units, and have it."""
     query = (
         select(ACCOUNTS.c.name)
         .join(GRANTS, GRANTS.c.account_id == ACCOUNTS.c.id)
         .where(
             GRANTS.c.unit_id.in_(unit_ids),
             GRANTS.c.role.in_(sorted(roles)),
-            GRANTS.c.valid_from <= now,
-            or_(GRANTS.c.valid_to.is_(None), GRANTS.c.valid_to > now),
+            GRANTS.c.line == "",
+            grants.runs(now),
         )
         .distinct()
         .order_by(ACCOUNTS.c.name)

@@ -125,7 +125,10 @@ class AccountRow(SQLModel, table=True):
 
 
 class GrantRow(SQLModel, table=True):
-    """A dated grant of a role at a unit (F9)."""
+    """A dated grant of a role at a unit (F9).
+
+    One that was delegated names the grants it rests on and who passed them on, each first to last.
+    """
 
     __tablename__ = "access_grant"
     id: str = Field(primary_key=True)
@@ -135,6 +138,18 @@ class GrantRow(SQLModel, table=True):
     valid_from: dt.datetime = Field(sa_type=Moment)
     valid_to: dt.datetime | None = Field(default=None, sa_type=Moment)
     given_by: str
+    line: str = ""
+    delegators: str = ""
+    onward: bool = False
+
+
+class GrantEndRow(SQLModel, table=True):
+    """A grant that was ended before its time, and all that rests on it (F9)."""
+
+    __tablename__ = "grant_end"
+    grant_id: str = Field(primary_key=True)
+    ended_at: dt.datetime = Field(sa_type=Moment)
+    ended_by: str
 
 
 class TokenRow(SQLModel, table=True):
@@ -328,6 +343,7 @@ def table(row: type[SQLModel]) -> Table:
 METADATA: MetaData = SQLModel.metadata
 INSERT_ONLY = (
     "access_grant",
+    "grant_end",
     "event",
     "unit_version",
     "protocol_text",

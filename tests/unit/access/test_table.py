@@ -55,7 +55,26 @@ def test_a_plan_is_read_at_its_unit_and_above(role: str, place: str) -> None:
 @pytest.mark.parametrize(("role", "place"), EVERYWHERE)
 def test_a_working_copy_is_seen_by_its_own_unit_only(role: str, place: str) -> None:
     sees = role in ("planner", "admin") and place == "own"
-    assert sees_draft([standing(role, place)], PLAN) == sees
+    assert sees_draft([standing(role, place)], PLAN, PARENT, on_behalf=False) == sees
+
+
+@pytest.mark.parametrize(("role", "place"), EVERYWHERE)
+def test_one_typed_on_behalf_is_seen_at_the_parent_too(role: str, place: str) -> None:
+    sees = role in ("planner", "admin") and place in ("own", "parent")
+    assert sees_draft([standing(role, place)], PLAN, PARENT, on_behalf=True) == sees
+
+
+@pytest.mark.parametrize(("role", "place"), EVERYWHERE)
+def test_only_the_parent_may_on_behalf_and_only_type_and_send(role: str, place: str) -> None:
+    one = standing(role, place)
+    allowed = {name for name in ACTS if grant_for([one], name, PLAN, PARENT, on_behalf=True)}
+    at_parent = role in ("planner", "admin") and place == "parent"
+    assert allowed == ({"draft", "submit"} if at_parent else set())
+
+
+def test_nobody_acts_on_behalf_of_the_root() -> None:
+    admin = Standing("g", "admin", "R")
+    assert grant_for([admin], "draft", "R", None, on_behalf=True) is None
 
 
 def test_the_root_stands_in_for_its_own_parent_for_its_headline_and_its_time() -> None:
@@ -81,6 +100,14 @@ def test_the_grant_that_allows_is_the_one_recorded() -> None:
     grants = [Standing("reads", "auditor", "R"), Standing("acts", "admin", "R")]
     assert grant_for(grants, "accept", PLAN, PARENT) == "acts"
     assert grant_for(grants, "submit", PLAN, PARENT) is None
+
+
+def test_an_own_grant_comes_before_a_delegated_one_and_clean_hands_before_both() -> None:
+    own = Standing("own", "admin", "R")
+    one, two = (Standing(who, "admin", "R", (who,)) for who in ("x", "y"))
+    assert grant_for([one, own, two], "accept", PLAN, PARENT) == "own"
+    assert grant_for([one, two], "accept", PLAN, PARENT, avoid=("x",)) == "y"
+    assert grant_for([one], "accept", PLAN, PARENT, avoid=("x",)) == "x"  # the guard says why not
 
 
 def test_a_code_that_begins_like_another_is_another_unit() -> None:

@@ -34,6 +34,7 @@ FIELDS = {
     "actor",
     "grant",
     "via",
+    "delegators",
     "cycle_seq",
     "cites",
     "commitments",
