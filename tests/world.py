@@ -23,8 +23,9 @@ from typing import Any
 from sqlalchemy import and_, select
 
 from planflow.errors import PlanflowError, Refusal
-from planflow.services import cycles, past, people, plans, tree, units
+from planflow.services import cycles, delegations, past, people, plans, tree, units
 from planflow.services.calls import Call
+from planflow.services.delegations import DelegationView
 from planflow.services.people import Reader
 from planflow.services.site import Site
 from planflow.services.units import Imported
@@ -89,6 +90,7 @@ class World:
     name: str = ""
     lang: str = "zh"
     tokens: dict[str, str] = field(default_factory=dict)
+    until: str = ""
 
     # People and places
 
@@ -112,6 +114,30 @@ class World:
         self.tokens[name] = token
         self.readers[name] = people.authenticate(self.site, token, self.lang)
         return self.readers[name]
+
+    def again(self) -> None:
+        """Everybody comes in anew: by the grants they have now."""
+        for name, token in self.tokens.items():
+            self.readers[name] = people.authenticate(self.site, token, self.lang)
+
+    def delegate(
+        self, who: str, to_user: str, unit: str, key: str | None = None, **more: Any
+    ) -> DelegationView:
+        """Let somebody act in another's place, until one and the same time unless told otherwise."""
+        self.until = self.until or (self.site.clock() + dt.timedelta(days=30)).isoformat()
+        call = self.call(
+            "/delegations", {"to_user": to_user, "unit": unit, "to": self.until, **more}, key=key
+        )
+        made = delegations.delegate(self.site, self.readers[who], call)
+        self.again()
+        return made
+
+    def end(self, who: str, delegation: str, key: str | None = None) -> DelegationView:
+        """End a delegation."""
+        call = self.call(f"/delegations/{delegation}/end", key=key)
+        ended = delegations.end_delegation(self.site, self.readers[who], call, delegation)
+        self.again()
+        return ended
 
     def at(self, site: Site) -> World:
         """The same people and cycle through another Site on the same database."""

@@ -39,6 +39,7 @@ class Audit:
     kinds: Counter[str] = field(default_factory=Counter)
     figures: int = 0
     commitments: int = 0
+    grants: int = 0
 
     @property
     def events(self) -> int:
@@ -74,6 +75,7 @@ def audit_of(tx: Tx) -> Audit:
         done.kinds.update(row.kind for row in events)
     assert {row.event_id for row in rows_of(tx.connection, "event_part", "event_id")} <= known
     _check_cycles(tx, done)
+    done.grants = _check_grants(tx)
     _check_site(tx.connection, by_stream["site"])
     _check_nothing_extra(tx.connection, by_stream)
     return done
@@ -148,6 +150,44 @@ def _check_rows(connection: Connection, stream: str, events: list[Any], known: s
                 assert len(part.salt) == 16, where
         roots = {name: commitment(entries) for name, entries in parts.items()}
         assert leaf["commitments"] == roots, where
+
+
+# Grants: who is who is history too (F9)
+
+
+def _check_grants(tx: Tx) -> int:
+    """Grants and their ends are what the site's events say; every act names a grant of its actor."""
+    given: dict[str, tuple[Any, ...]] = {}
+    ended: dict[str, str] = {}
+    for one in stream_of(tx, "site"):
+        event = unseal(one.leaf, one.entries)
+        if event.kind in ("grant_given", "grant_delegated"):
+            terms = event.parts["grant"]
+            moments = [
+                dt.datetime.fromisoformat(terms[n]) if terms[n] else None for n in ("from", "to")
+            ]
+            chain = (terms.get("line", []), terms.get("delegators", []), terms.get("onward", False))
+            who = (terms["account"], terms["role"], terms["unit"] or None, terms["by"])
+            given[terms["grant"]] = (*who, *moments, *map(tuple, chain[:2]), chain[2])
+        elif event.kind == "grant_ended":
+            assert event.parts["grant"]["grant"] not in ended
+            ended[event.parts["grant"]["grant"]] = event.parts["grant"]["by"]
+    rows = rows_of(tx.connection, "access_grant")
+    assert given == {
+        row.id: (
+            *(row.account_id, row.role, row.unit_id, row.given_by, row.valid_from, row.valid_to),
+            *(tuple(row.line.split()), tuple(row.delegators.split()), row.onward),
+        )
+        for row in rows
+    }
+    assert ended == {row.grant_id: row.ended_by for row in rows_of(tx.connection, "grant_end")}
+    for leaf in (json.loads(row.leaf) for row in rows_of(tx.connection, "event")):
+        if leaf["grant"]:
+            grant = given[leaf["grant"]]
+            assert (leaf["actor"], leaf["delegators"]) == (grant[0], list(grant[-2])), leaf["id"]
+        else:
+            assert (leaf["actor"], leaf["delegators"]) == ("shell", []), leaf["id"]
+    return len(given)
 
 
 # Replay: what is stored is the fold of the events (N13)

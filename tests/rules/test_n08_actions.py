@@ -26,7 +26,10 @@ def test_each_reader_is_told_their_own_actions(at: At) -> None:
     assert allowed(world, "a", "A") == {"draft"}
     assert told(world, "a", "A")["submit"] == "has_draft"
     assert told(world, "a", "A")["accept"] == "role"
-    assert allowed(world, "city", "A") == {"extensions"}
+    assert allowed(world, "city", "A") == {"draft", "extensions"}
+    behalf = {one.name for one in world.plan("city", "A").actions if one.on_behalf_of}
+    assert behalf == {"draft", "submit"}  # may, if it says so
+    assert not any(one.on_behalf_of for one in world.plan("a", "A").actions)
     assert set(told(world, "auditor", "A").values()) == {"role"}
     world.report("A", {"persons": 1, "villages": 1})
     assert allowed(world, "a", "A") == {"withdraw"}
