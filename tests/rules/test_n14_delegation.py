@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import itertools
+from functools import partial
 from typing import Any
 
 import pytest
@@ -264,7 +265,7 @@ def test_a_chain_ends_when_the_grant_it_rests_on_is_revoked(here: World) -> None
             here.plan(name, "A")
     assert {one.status for one in listed(here, "city")} == {"ended"}
     for role, unit in (("admin", "C"), ("admin", "nowhere"), ("planner", "R")):
-        here.refused("not_found", lambda r=role, u=unit: people.revoke(here.site, "city", r, u))
+        here.refused("not_found", partial(people.revoke, here.site, "city", role, unit))
     here.refused("not_found", lambda: people.revoke(here.site, "nobody", "admin", "C"))
     audit(here.site)
 
@@ -300,7 +301,7 @@ def test_whoever_typed_does_not_review_through_a_stand_in(up1: World, review: st
     chain(up1, "city", "deputy", "second")
     for name in ("city", "deputy", "second"):
         body = BACK if review == "return" else None
-        refused = up1.refused("guard_failed", lambda n=name, b=body: up1.act(n, "A", review, b))
+        refused = up1.refused("guard_failed", partial(up1.act, name, "A", review, body))
         assert refused.codes == ["separate_hands"]
         told = {one.name: one for one in up1.plan(name, "A").actions}
         assert [guard.name for guard in told[review].guards] == ["separate_hands"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import pytest
@@ -54,8 +55,10 @@ def test_it_has_to_be_said(up1: World) -> None:
     typed(up1)
     up1.refused("forbidden", lambda: up1.act("clerk", "A", "submit"))
     up1.refused("forbidden", lambda: up1.act("a", "A", "submit", WHY))
-    for body in ({"on_behalf_of": True}, {"on_behalf_of": {}}, {"on_behalf_of": {"reason": ""}}):
-        up1.refused("invalid", lambda b=body: up1.act("clerk", "A", "submit", b))
+    spoilt: tuple[Any, ...] = (True, {}, {"reason": ""})
+    for said in spoilt:
+        body = {"on_behalf_of": said}
+        up1.refused("invalid", partial(up1.act, "clerk", "A", "submit", body))
     up1.refused("invalid", lambda: up1.act("city", "A", "accept", WHY))
 
 
@@ -132,7 +135,7 @@ def test_a_stand_in_may_report_on_behalf_and_is_one_hand_with_the_delegator(up1:
     typed(up1, "deputy")
     up1.act("deputy", "A", "submit", WHY)
     for who in ("deputy", "city"):
-        refused = up1.refused("guard_failed", lambda w=who: up1.act(w, "A", "accept"))
+        refused = up1.refused("guard_failed", partial(up1.act, who, "A", "accept"))
         assert refused.codes == ["separate_hands"]
     up1.act("other", "A", "accept")
 
