@@ -118,6 +118,16 @@ def test_what_is_lacking_is_no_markup(marked: Marked) -> None:
     assert sums(refused) == [("split_exact", "persons", 100, 90, -10)]
 
 
+def test_where_no_figure_was_issued_there_is_none_to_exceed(marked: Marked) -> None:
+    """N3: an indicator that was left out is not zero, and nothing is added on top of it."""
+    world = marked()
+    issued(world)
+    new = {"A": {**HALF, "households": 9}, "B": HALF}
+    why = {"households": "overall_balance"}
+    refused = world.refused("guard_failed", lambda: world.issue("C", new, markup=why))
+    assert sums(refused) == [("split_exact", "households", 0, 9, 9)]
+
+
 def test_a_protocol_that_forbids_it_refuses_it_by_name(marked: Marked) -> None:
     world = marked(markup="forbid")
     issued(world)

@@ -66,11 +66,10 @@ def _total(
 
 def faults(scene: Scene, found: list[Splitting]) -> Iterator[Finding]:
     """Issued = children + reserve. More than that is markup, where the protocol allows any (N5)."""
-    allowed = scene.negotiation.protocol.markup == "allow"
     for one, off in _every(found):
         fields = {"expected": off.expected, "got": off.got, "difference": off.difference}
         params = {"indicator": off.indicator, **fields}
-        if not allowed or off.difference < 0:
+        if not _marks_up(scene, one, off):
             if one.basis == TASK:
                 yield Finding("split_exact", params)
             else:
@@ -81,11 +80,8 @@ def faults(scene: Scene, found: list[Splitting]) -> Iterator[Finding]:
 
 def unexplained(scene: Scene, command: Issue, found: list[Splitting]) -> Iterator[Finding]:
     """Markup that no reason is given for; each indicator needs its own."""
-    protocol = scene.negotiation.protocol
-    if protocol.markup == "forbid":
-        return
-    known = ", ".join(protocol.reason_names("issue"))
-    marked = [off for one, off in _every(found) if off.difference > 0]
+    known = ", ".join(scene.negotiation.protocol.reason_names("issue"))
+    marked = [off for one, off in _every(found) if _marks_up(scene, one, off)]
     for off in {off.indicator: off for off in marked}.values():
         if not checks.said(command.markup, off.indicator):
             params = {"indicator": off.indicator, "got": off.difference, "known": known}
@@ -108,6 +104,12 @@ def markups(scene: Scene, portions: Mapping[str, Portion]) -> list[Markup]:
         for name, amount in one.markup.items()
     ]
     return [*scene.own.plan.record(scene.round).markups, *added]
+
+
+def _marks_up(scene: Scene, one: Splitting, off: Difference) -> bool:
+    """Whether a difference is markup: more than a figure that was issued, where that is allowed."""
+    allowed = scene.negotiation.protocol.markup == "allow"
+    return allowed and off.difference > 0 and off.indicator in one.total
 
 
 def _every(found: list[Splitting]) -> Iterator[tuple[Splitting, Difference]]:
