@@ -255,7 +255,9 @@ class Board:
     def open(self, name: str) -> None:
         """Open a round."""
         hand = Hand("R", "g", self._mint)
-        opening = Opening(self.negotiation, self.cycle, name, NOW, Calendar())
+        opening = Opening(
+            self.negotiation, self.cycle, name, NOW, Calendar(), self.nodes[self.cycle.root].level
+        )
         terms = windows.terms_of(opening, OpenRound())
         self._turn(rounds.open_round(self.negotiation, self.cycle, name, hand, terms)[0])
 

@@ -185,6 +185,9 @@ def _distribute(board: Board, code: str, rng: Random) -> list[Move]:
     protocol = board.negotiation.protocol
     moves: list[Move] = []
     for promise in scene.own.plan.promises:
+        settling = protocol.rounds_by_name[promise.settle_in]
+        still = numbers.reserve_held(scene.own.plan, settling).get(promise.indicator, 0)
+        lowest = min(0, max(promise.change, -still))
         held: Body = {"allocations": [], "reserve": promise.change}
         indicator = protocol.indicators_by_name[promise.indicator]
         able = [
@@ -194,10 +197,18 @@ def _distribute(board: Board, code: str, rng: Random) -> list[Move]:
             and not _open(c.plan.promises, promise.indicator)
             and checks.applies(protocol, indicator, c.unit)
         ]
-        if able and rng.random() < 0.8:
-            child = rng.choice(able)
-            now = numbers.current(protocol, board.cycle, child.plan).get(promise.indicator, 0)
-            kept = rng.randint(min(0, promise.change), max(0, promise.change))
+        if able and (rng.random() < 0.8 or lowest > promise.change):
+            having = {
+                c.unit.code: numbers.current(protocol, board.cycle, c.plan).get(
+                    promise.indicator, 0
+                )
+                for c in able
+            }
+            child = rng.choice(
+                [c for c in able if having[c.unit.code] + promise.change >= 0] or able
+            )
+            now = having[child.unit.code]
+            kept = rng.randint(lowest, max(0, promise.change))
             most = indicator.maximum if indicator.maximum is not None else 10**6
             if 0 <= now + promise.change - kept <= most:
                 share = {"unit": child.unit.code, "amount": promise.change - kept}

@@ -115,6 +115,17 @@ class Oracle:
             ]
         return added(parts)
 
+    def held_back(self, unit: str, indicator: str) -> int:
+        """What the unit still holds of what it was issued, fulfilled promises included."""
+        kept: int = self.reserve.get((unit, "down2"), {}).get(indicator, 0)
+        return kept + sum(
+            int(one["held"])
+            for one in self.promises
+            if (one["unit"], one["indicator"]) == (unit, indicator)
+            and one["status"] == "fulfilled"
+            and one["passed"]
+        )
+
     def has(self, unit: str, indicator: str) -> bool:
         """Whether a unit may have a figure other than 0."""
         if indicator not in ENTRY:
@@ -128,6 +139,8 @@ class Oracle:
         if indicator not in ENTRY:
             return True
         entry = LEVELS.index(ENTRY[indicator][0])
+        if LEVELS.index(self.level[unit]) < entry:
+            return True  # a sum, and 0 where nobody below may have any
         return any(LEVELS.index(self.level[child]) <= entry for child in self.children(unit))
 
     # Rounds
@@ -383,6 +396,7 @@ class Oracle:
         must(len(shares) == len(body["allocations"]) and set(shares) <= set(self.children(unit)))
         must(sum(shares.values()) + held == change)
         must(0 <= held <= change or change <= held <= 0)
+        must(held >= 0 or -held <= self.held_back(unit, one["indicator"]))
         for child, amount in shares.items():
             if amount:
                 must(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import pytest
@@ -169,11 +170,36 @@ def test_a_cut_is_a_promise_too(at: At) -> None:
     promise = commit(world, to=90)
     refused = world.refused("invalid", lambda: pass_on(world, promise, A=-11, reserve=1))
     assert refused.codes == ["above_maximum"]
-    pass_on(world, promise, A=-6, B=-2, reserve=-2)
+    for reserve in (-2, -10):  # nothing is held back that could be released: it would be markup
+        cut = partial(pass_on, world, promise, A=-10 - reserve, reserve=reserve)
+        refused = world.refused("invalid", cut)
+        assert refused.codes == ["below_minimum"]
+    pass_on(world, promise, A=-6, B=-4)
     world.act("region", "C", "fulfil", None, promise)
     assert world.plan("city", "C").figures["adjust"]["villages"] == 90
     assert world.plan("a", "A").figures["adjust"]["villages"] == 54
+    assert world.plan("b", "B").figures["adjust"]["villages"] == 36
     world.close("adjust")
+
+
+def test_a_cut_may_release_what_is_held_back(at: At) -> None:
+    world = at("down2")
+    world.issue("R", {"C": {"persons": 100, "villages": 100}})
+    world.act("city", "C", "acknowledge")
+    split = {"A": {"persons": 60, "villages": 57}, "B": {"persons": 40, "villages": 40}}
+    world.issue("C", split, reserve={"villages": 3})
+    for who, unit in (("a", "A"), ("b", "B")):
+        world.act(who, unit, "acknowledge")
+    world.close("down2")
+    world.open("adjust")
+    promise = commit(world, to=95)
+    refused = world.refused("invalid", lambda: pass_on(world, promise, A=-1, reserve=-4))
+    assert refused.codes == ["below_minimum"]
+    pass_on(world, promise, A=-2, reserve=-3)
+    world.act("region", "C", "fulfil", None, promise)
+    world.close("adjust")
+    figures = {unit: world.plan("region", unit).figures["adjust"]["villages"] for unit in "CAB"}
+    assert figures == {"C": 95, "A": 55, "B": 40}
 
 
 def test_fulfilling_writes_the_base_of_the_holder_and_of_every_part(at: At) -> None:

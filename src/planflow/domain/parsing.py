@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from planflow.domain.figures import LARGEST
 from planflow.errors import Finding, Refusal, invalid
 
 T = TypeVar("T", bound=BaseModel)
@@ -46,7 +47,9 @@ def parse(kind: type[T], raw: bytes) -> T:
         return kind.model_validate_json(raw or b"{}")
     except ValidationError as error:
         raise refusal(error) from None
-    except (ValueError, RecursionError):  # no JSON, or too deep
+    except (ValueError, RecursionError) as error:  # no JSON, too deep, or a number beyond reading
+        if "integer string" in str(error):
+            raise invalid(Finding("out_of_range", {"field": "", "limit": LARGEST})) from None
         raise invalid(Finding("malformed_json", {"field": ""})) from None
 
 

@@ -30,6 +30,22 @@ def carried(protocol: Protocol, units: Iterable[UnitNode]) -> frozenset[str]:
     )
 
 
+def summed(protocol: Protocol, unit: UnitNode, children: Iterable[UnitNode]) -> frozenset[str]:
+    """Indicators of which a unit's number is its children's sum, and nothing it enters itself (N4).
+
+    Above an indicator's entry level it always is, 0 where no unit below may have any.
+    """
+    order, below = protocol.level_order, list(children)
+    if not below:
+        return frozenset()
+    above = (
+        one.name
+        for one in protocol.indicators
+        if one.entry_level is not None and order[unit.level] < order[one.entry_level]
+    )
+    return carried(protocol, below).union(above)
+
+
 def indicators(protocol: Protocol, names: Iterable[str], where: str) -> Iterator[Finding]:
     """Names in a list that are no indicator's."""
     known = ", ".join(protocol.indicators_by_name)

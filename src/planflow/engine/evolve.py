@@ -85,14 +85,23 @@ def cycle(state: CycleState | None, event: Event, last_round: str) -> CycleState
             "rounds": rounds,
             "settled": status == "closed" and event.round == last_round,
             "position": event.seq,
-            "terms": {**state.terms, **_terms(state, event)},
+            "terms": {
+                one: terms
+                for one, terms in {**state.terms, **_terms(state, event)}.items()
+                if one in rounds
+            },
         }
     )
 
 
 def _terms(state: CycleState, event: Event) -> dict[str, RoundTerms]:
-    """A round's terms after it was opened or closed; none where nothing was said (N9)."""
+    """A round's terms after it was opened or closed; none where nothing was said (N9).
+
+    A round that runs again begins anew: what was declared for its first run is over.
+    """
     parts = event.parts
+    if event.kind == "round_reopened":
+        return {event.round: RoundTerms()}
     if event.kind == "round_opened" and {"windows", "silence"} & set(parts):
         windows = {level: Window(**one) for level, one in parts.get("windows", {}).items()}
         assumed = tuple(parts.get("calendar", {}).get("assumed", ()))

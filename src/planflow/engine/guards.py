@@ -171,7 +171,7 @@ def complete(scene: Scene, _hands: Hands) -> Iterator[Finding]:
     given = SaveDraft.model_validate(scene.own.draft).reasons
     changed = exact.differences(numbers.base(scene.own.plan, one), figures)
     # A level above only adds up what its children explained.
-    summed = checks.carried(protocol, (child.unit for child in scene.children))
+    summed = checks.summed(protocol, unit, (child.unit for child in scene.children))
     entered = (
         off.indicator for off in changed if not scene.children or off.indicator not in summed
     )

@@ -36,8 +36,8 @@ def locked_findings(scene: Scene) -> Iterator[Finding]:
         return
     protocol = scene.negotiation.protocol
     known = [one for one in protocol.indicators_by_name if _open(one, own) and _open(one, above)]
-    below = [child.unit for child in scene.children]
-    summed = checks.carried(protocol, below) if below else frozenset()
+    below = (child.unit for child in scene.children)
+    summed = checks.summed(protocol, scene.own.unit, below)
     draft: Mapping[str, Any] = scene.own.draft or {}
     figures = {TASK: drafted(scene), **draft.get("also", {})}
     moved = changes(_figures_before(scene, record), figures)

@@ -156,7 +156,8 @@ def off_sums(
     What no child can have, because it is entered at this level, is no sum and is left out.
     """
     expected = exact.total([sum_of_children(scene, round_name), *items])
-    summed = checks.carried(scene.negotiation.protocol, (one.unit for one in scene.children))
+    below = (one.unit for one in scene.children)
+    summed = checks.summed(scene.negotiation.protocol, scene.own.unit, below)
     return [off for off in exact.differences(expected, figures) if off.indicator in summed]
 
 

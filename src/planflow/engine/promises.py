@@ -161,8 +161,11 @@ def _part_faults(
             yield from checks.figures(protocol, child.unit, to, where)
             yield from checks.too_large(to, where)
     held = {"indicator": promise.indicator, "got": command.reserve}
-    if command.reserve < min(promise.change, 0):
-        yield Finding("below_minimum", {**held, "minimum": min(promise.change, 0)}, "reserve")
+    # A cut may release what is still held back, and no more: a reserve below zero would be markup (N5).
+    still = numbers.reserve_held(scene.own.plan, protocol.rounds_by_name[promise.settle_in])
+    lowest = min(0, max(promise.change, -still.get(promise.indicator, 0)))
+    if command.reserve < lowest:
+        yield Finding("below_minimum", {**held, "minimum": lowest}, "reserve")
     if command.reserve > max(promise.change, 0):
         yield Finding("above_maximum", {**held, "maximum": max(promise.change, 0)}, "reserve")
 

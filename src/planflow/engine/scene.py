@@ -102,7 +102,9 @@ def window_of(cycle: CycleState, unit: UnitNode, plan: PlanState, round_name: st
     """When a unit may act in a round: its level's window, or until its extension ends (N9)."""
     window = cycle.terms_of(round_name).windows.get(unit.level, _ALWAYS)
     extended = plan.extensions.get(round_name)
-    return window.but(due_at=extended) if extended else window
+    # More time is never less: one given in a round's first run does not shorten its second.
+    longer = extended and window.due_at and extended > window.due_at
+    return window.but(due_at=extended) if longer else window
 
 
 def standing(negotiation: Negotiation, cycle: CycleState, unit: UnitNode, plan: PlanState) -> str:

@@ -130,7 +130,7 @@ def _sums_below(
     protocol = scene.negotiation.protocol
     if protocol.rounds_by_name[scene.round].kind != "adjust":
         return
-    summed = checks.carried(protocol, (child.unit for child in scene.children))
+    summed = checks.summed(protocol, scene.own.unit, (child.unit for child in scene.children))
     before = {name: value for name, value in reported.items() if name in settled}
     for off in exact.differences(before, settled):
         if scene.children and off.indicator in summed:
@@ -145,7 +145,7 @@ def _draft_faults(scene: Scene, command: SaveDraft) -> Iterator[Finding]:
     for basis, figures in command.also.items():
         yield from checks.figures(protocol, unit, figures, f"also.{basis}")
     yield from checks.reasons(protocol, command.reasons, guards.purpose(scene), "reasons")
-    summed = checks.carried(protocol, (child.unit for child in scene.children))
+    summed = checks.summed(protocol, scene.own.unit, (child.unit for child in scene.children))
     for at, item in enumerate(command.reconciling):
         yield from _item_faults(scene, item, f"reconciling.{at}")
         known = item.indicator in protocol.indicators_by_name

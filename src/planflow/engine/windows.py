@@ -31,6 +31,14 @@ class Opening:
     round: str
     now: dt.datetime
     calendar: Calendar
+    root_level: str
+
+    @property
+    def taking(self) -> frozenset[str]:
+        """Levels that act in the round: a decision is the root's alone (N2)."""
+        if self.rules.kind == "decision":
+            return frozenset({self.root_level})
+        return self.negotiation.protocol.levels_of(self.round)
 
     @property
     def rules(self) -> Round:
@@ -97,7 +105,8 @@ def acts_in(scene: Scene) -> bool:
     """Whether the unit has an act of its own in the open round; the root has none upwards (N2)."""
     if not takes_part(scene.negotiation, scene.own.unit, scene.round):
         return False
-    return _down(scene.negotiation, scene.round) or not scene.own.unit.is_root
+    kind = scene.negotiation.protocol.rounds_by_name[scene.round].kind
+    return kind in ("down", "decision") or not scene.own.unit.is_root
 
 
 def late(scene: Scene) -> bool:
@@ -106,8 +115,10 @@ def late(scene: Scene) -> bool:
     if now is None or not acts_in(scene) or not scene.window(own).over(now):
         return False
     at = stage(scene.state(own))
-    if not _down(scene.negotiation, scene.round):
+    if not _down(scene.negotiation, scene.round) and not own.unit.is_root:
         return at in lapses(scene.negotiation.protocol.rounds_by_name[scene.round].kind)
+    if scene.negotiation.protocol.rounds_by_name[scene.round].kind == "decision":
+        return at != "decided"
     to_issue = "awaiting" if own.unit.is_root else "acknowledged"
     return at == "issued" or (at == to_issue and bool(scene.children))
 
@@ -208,7 +219,7 @@ def _silence_faults(opening: Opening, command: OpenRound) -> Iterator[Finding]:
 
 def _level_faults(opening: Opening, level: str, field: str) -> Iterator[Finding]:
     order = opening.negotiation.protocol.level_order
-    taking = opening.negotiation.protocol.levels_of(opening.round)
+    taking = opening.taking
     if level not in taking:
         known = ", ".join(one for one in order if one in taking)
         yield Finding("unknown_level", {"level": level, "known": known}, f"{field}.{level}")

@@ -8,7 +8,7 @@ from typing import Any
 from planflow.access.table import READERS
 from planflow.domain.commands import CloseRound, DropCycle, OpenCycle, OpenRound
 from planflow.domain.parsing import parse
-from planflow.domain.units import SEPARATOR
+from planflow.domain.units import SEPARATOR, UnitNode
 from planflow.engine import rounds, silence, windows
 from planflow.engine.hand import Hand
 from planflow.engine.machine import compile_protocol
@@ -114,7 +114,8 @@ def open_round(site: Site, reader: Reader, call: Call, cycle: str, name: str) ->
 
     def work(tx: Tx, head: CycleHead, hand: Hand) -> tuple[CycleState, Recorded]:
         command, now = parse(OpenRound, call.body), site.clock()
-        opening = Opening(head.negotiation, head.state, name, now, site.calendar)
+        root = root_of(site, tx, head)
+        opening = Opening(head.negotiation, head.state, name, now, site.calendar, root.level)
         terms = windows.terms_of(opening, command)
         draft = rounds.open_round(head.negotiation, head.state, name, hand, terms)[0]
         return _append(site, tx, head, draft, hand, now)
@@ -130,9 +131,7 @@ def close_round(site: Site, reader: Reader, call: Call, cycle: str, name: str) -
 
     def work(tx: Tx, head: CycleHead, hand: Hand) -> tuple[CycleState, Recorded]:
         command = parse(CloseRound, call.body)
-        root = trees.node(site.database, tx, head.tree, head.state.root)
-        if root is None:
-            raise AssertionError("a cycle's tree holds its root")
+        root = root_of(site, tx, head)
         stage = reading.stage(site.database, tx, head, root, None, "submit", clock=site.clock)
         now = stage.scene.now
         survey = Survey()
@@ -144,6 +143,14 @@ def close_round(site: Site, reader: Reader, call: Call, cycle: str, name: str) -
         return _append(site, tx, head, drafts[0], hand, now)
 
     return _on_round(site, reader, call, cycle, name, work)
+
+
+def root_of(site: Site, tx: Tx, head: CycleHead) -> UnitNode:
+    """The unit at the top of a cycle's tree."""
+    root = trees.node(site.database, tx, head.tree, head.state.root)
+    if root is None:
+        raise AssertionError("a cycle's tree holds its root")
+    return root
 
 
 def _on_round(
@@ -181,6 +188,7 @@ def as_root(
     ]
     if not standing:
         raise Refusal("forbidden", {"action": action})
+    calls.wait_for(tx, reader, call)
     used = calls.replayed(tx, reader, call)
     if used is not None:
         then = replace(head, state=surveys.cycle_at(tx, cycle, used.position))
@@ -242,15 +250,27 @@ def _survey(
     silent, silent_count = standing.first(tx, standing.silent) if due.rules else ([], 0)
     codes = list(standing.codes(tx, standing.silent)) if every and silent_count else []
     promises = surveys.open_promises(tx, cycle, name)
-    parents: list[Scene] = []
-    if negotiation.protocol.rounds_by_name[name].kind == "adjust":
-        codes = sorted(
-            {code for path in surveys.moved_in(tx, cycle, name) for code in path.split(SEPARATOR)}
-        )
-        places = list(trees.nodes(site.database, tx, head.tree, codes).values())
-        stages = reading.stages(site.database, tx, head, places, clock=lambda: now)
-        parents = [stage.scene for stage in stages if stage.scene.children]
+    parents = _above_changes(site, tx, head, name, now, frozenset(codes))
     return Survey(units, count, promises, parents, silent, silent_count, codes, due.rules)
+
+
+def _above_changes(
+    site: Site, tx: Tx, head: CycleHead, name: str, now: dt.datetime, silent: frozenset[str]
+) -> list[Scene]:
+    """Units whose own figure may no longer be what those below make it.
+
+    In an adjust everybody above a change; in an up round whoever is settled by silence above somebody
+    who did answer.
+    """
+    kind = head.negotiation.protocol.rounds_by_name[name].kind
+    if kind not in ("up", "adjust") or (kind == "up" and not silent):
+        return []
+    paths = surveys.moved_in(tx, head.state.id, name)
+    codes = {code for path in paths for code in path.split(SEPARATOR)}
+    wanted = sorted(codes if kind == "adjust" else codes & silent)
+    places = list(trees.nodes(site.database, tx, head.tree, wanted).values())
+    stages = reading.stages(site.database, tx, head, places, clock=lambda: now)
+    return [stage.scene for stage in stages if stage.scene.children]
 
 
 def _used(call: Call, done: Recorded) -> KeyUsed:
