@@ -69,6 +69,8 @@ def test_every_command_and_option_has_its_words(lang: str) -> None:
         ("history", "import"),
         ("user",),
         ("user", "add"),
+        ("user", "delegate"),
+        ("user", "revoke"),
         ("token",),
         ("protocol",),
         ("protocol", "check"),

@@ -29,7 +29,10 @@ from tests.conftest import Park
 from tests.contract.audit import audit
 from tests.world import TREE, USERS, World
 
-CAST = ("p1", "p2", "p3", "p4", "p5", "p6")
+# Where each mostly works: few histories would get beyond a refusal if everybody typed everywhere.
+HOME = {"p1": "A", "p2": "B", "p3": "C", "p4": "C", "p5": "C", "p6": "R"}
+DEPUTIES = ("d1", "d2", "d3", "d4")  # have no role of their own: they act in others' places alone
+CAST = (*HOME, *DEPUTIES)
 PARENT = {"A": "C", "B": "C", "C": "R"}
 FIGURES = {"A": {"persons": 60, "villages": 60}, "B": {"persons": 40, "villages": 40}}
 FIGURES["C"] = {"persons": 100, "villages": 100}
@@ -75,8 +78,9 @@ class Play:
 
     def step(self) -> None:
         """Something is done, or refused."""
-        steps = (self.give, self._revoke, self._delegate, self._delegate, self._end, self._any)
-        self._try(self.rng.choice((*steps, self._report, self._report, self._review, self._review)))
+        steps = (self.give, self._revoke, self._end, self._any)
+        often = (self._delegate, self._report, self._review)
+        self._try(self.rng.choice((*steps, *often, *often)))
 
     def _try(self, step: Callable[[], None]) -> None:
         try:
@@ -92,8 +96,8 @@ class Play:
         """A role is given, at most so many at a time."""
         if len(self._running()) > 12:
             return
-        who, role = self.rng.choice(CAST), self.rng.choice(("planner", "admin", "admin"))
-        unit = self.rng.choice(("R", "C", "C", "A", "B"))
+        who, role = self.rng.choice(tuple(HOME)), self.rng.choice(("planner", "admin", "admin"))
+        unit = HOME[who] if self.rng.random() < 0.85 else self.rng.choice(("R", "C", "A", "B"))
         before = {one.id for one in self.world.readers[who].grants}
         people.add_user(self.world.site, who, "password-1", role, unit)
         self.world.again()
@@ -104,7 +108,7 @@ class Play:
     def _revoke(self) -> None:
         """A role at a unit is taken from somebody, however they came by it."""
         running = self._running()
-        if len(running) < 4:
+        if len(running) < 4 or self.rng.random() < 0.4:
             return
         one = self.rng.choice(running)[1]
         people.revoke(self.world.site, one.who, one.role, one.unit)
@@ -118,9 +122,11 @@ class Play:
         running = self._running()
         if not running:
             return
-        one = self.rng.choice(running)[1]
-        to, onward = self.rng.choice(CAST), self.rng.random() < 0.9
-        role = self.rng.choice(sorted(ENOUGH[one.role]))
+        reviewing = [each for each in running if each[1].role == "admin" and each[1].unit in "CR"]
+        one = self.rng.choice(reviewing if reviewing and self.rng.random() < 0.6 else running)[1]
+        to = self.rng.choice(DEPUTIES if self.rng.random() < 0.8 else CAST)
+        onward = self.rng.random() < 0.9
+        role = one.role if self.rng.random() < 0.7 else self.rng.choice(sorted(ENOUGH[one.role]))
         new = self.world.delegate(one.who, to, one.unit, role=role, onward=onward)
         rows = [each for each in self.world.readers[to].grants if each.id == new.id]
         above = self.held[rows[0].line[-1]]
@@ -134,7 +140,7 @@ class Play:
 
     def _end(self) -> None:
         links = [(key, one) for key, one in self._running() if one.above is not None]
-        if not links or self.rng.random() < 0.5:
+        if not links or self.rng.random() < 0.6:
             return
         key, one = self.rng.choice(links)
         self.world.end(self.rng.choice([one.who, *one.chain]), key)
@@ -147,7 +153,7 @@ class Play:
     def _report(self) -> None:
         """Somebody of the unit, or of its parent on its behalf, types and perhaps sends."""
         unit = self.rng.choice(("A", "A", "B", "C"))
-        behalf = self.rng.random() < 0.4
+        behalf = self.rng.random() < 0.3
         able = self._hands_at(PARENT[unit] if behalf else unit, {"planner", "admin"})
         if not able:
             return
@@ -294,8 +300,8 @@ def test_no_history_contains_a_self_approval(
     for wanted in ("accept", "return", "submit on behalf", "refused: separate_hands", "revoked"):
         assert seen[wanted], wanted
     assert seen["chains of 2"]
-    assert seen["review in another's place"]
-    assert seen["other act in another's place"]
+    for wanted in ("review in another's place", "other act in another's place"):
+        assert seen[wanted] >= 5, wanted  # the histories are the same each time
 
 
 @pytest.mark.soak
