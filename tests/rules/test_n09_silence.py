@@ -16,6 +16,7 @@ from planflow.ledger.leaf import unseal
 from planflow.services.site import Site, open_site
 from planflow.store import reading, surveys, trees
 from planflow.store.closing import standing_at_close
+from planflow.store.seats import cycle_head
 from planflow.store.tables import METADATA
 from planflow.store.transaction import Tx
 from tests.contract.audit import audit
@@ -418,7 +419,7 @@ def surveyed(here: Timed) -> tuple[set[str], set[str]]:
     """Codes of the silent and of the otherwise unfinished, as SQL finds them."""
 
     def work(tx: Tx) -> tuple[set[str], set[str]]:
-        head = reading.cycle_head(here.site.database, tx, here.name)
+        head = cycle_head(here.site.database, tx, here.name)
         assert head is not None
         due = silence.due_now(head.state, "up1", here.clock(), here.site.calendar)
         found = standing_at_close(head.negotiation, here.name, "up1", due)
@@ -432,7 +433,7 @@ def folded(here: Timed) -> tuple[set[str], set[str]]:
 
     def work(tx: Tx) -> tuple[set[str], set[str]]:
         database = here.site.database
-        head = reading.cycle_head(database, tx, here.name)
+        head = cycle_head(database, tx, here.name)
         assert head is not None
         places = list(trees.nodes(database, tx, head.tree, ["C", "A", "B"]).values())
         scenes = [one.scene for one in reading.stages(database, tx, head, places, clock=here.clock)]

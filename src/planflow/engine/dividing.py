@@ -11,7 +11,7 @@ from planflow.domain.figures import TASK
 from planflow.domain.tree_commands import GivenShare
 from planflow.domain.units import UnitNode
 from planflow.engine import checks, numbers
-from planflow.engine.handing import figure_in, off_sums, sent_back, sums_below
+from planflow.engine.handing import as_it_stands, figure_in, off_sums, sent_back, sums_below
 from planflow.engine.scene import Seat
 from planflow.engine.state import PlanState, Portion, Promise, Record, Split
 from planflow.errors import Finding
@@ -88,6 +88,7 @@ class Sharing:
 def split(plan: PlanState, sharing: Sharing, mint: Callable[[], str]) -> list[PlanState]:
     """The plans of the successors of one unit."""
     protocol = sharing.protocol
+    plan = as_it_stands(protocol, plan)
     heirs = [
         plan.but(rounds={}, promises=(), handed_to=(), lapses={}, position=0) for _ in sharing.heirs
     ]

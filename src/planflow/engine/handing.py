@@ -1,6 +1,7 @@
 """What a successor's plan must hold so that sums stay exact: shared by splits and merges (N1)."""
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from planflow.domain.figures import TASK
 from planflow.engine import checks, numbers
@@ -65,3 +66,22 @@ def sent_back(
     if was is None or (was.figures, was.items) != (record.reported, record.reconciling):
         return None
     return SentBack(figures=reported, items=items)
+
+
+def as_it_stands(protocol: Protocol, plan: PlanState) -> PlanState:
+    """A plan whose corrected figures are its figures: what is handed over is what stands (N1, N13)."""
+    rounds = {}
+    for name, record in plan.rounds.items():
+        values = {each: one.value for each, one in record.corrected.items()}
+        changes: dict[str, Any] = {"corrected": {}}
+        if protocol.rounds_by_name[name].kind == "down":
+            changes["issued"] = {**record.issued, **values}
+        elif values:
+            changes["settled"] = {**record.settled, **values}
+        if record.split is not None:
+            total = {**record.split.total, **values}
+            changes["split"] = record.split.but(
+                total=total, reserve=record.split.held, corrected={}
+            )
+        rounds[name] = record.but(**changes)
+    return plan.but(rounds=rounds)

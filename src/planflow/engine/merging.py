@@ -1,10 +1,11 @@
 """Plans of several units added up to the plan of their one successor (N1)."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from planflow.domain.figures import TASK
 from planflow.engine import numbers
-from planflow.engine.handing import figure_in, off_sums, sent_back
+from planflow.engine.handing import as_it_stands, figure_in, off_sums, sent_back
 from planflow.engine.machine import stage
 from planflow.engine.scene import Seat
 from planflow.engine.state import PlanState, Portion, Promise, Record, SentBack, Split
@@ -20,6 +21,7 @@ def merge(
     protocol: Protocol, seats: Sequence[Seat], mint: Callable[[], str]
 ) -> tuple[PlanState, list[Finding]]:
     """The plan of the one successor of several units: every number is their sum."""
+    seats = [replace(seat, plan=as_it_stands(protocol, seat.plan)) for seat in seats]
     names = [one.name for one in protocol.rounds]
     rounds = {
         name: _sum_of(protocol, [seat.plan for seat in seats], name)
@@ -79,6 +81,7 @@ def _sum_of(protocol: Protocol, plans: Sequence[PlanState], name: str) -> Record
         unlocked=_unlocked(records),
         sent_back=_sent_back(records),
         hands=tuple(sorted({hand for one in records for hand in one.hands})),
+        authors=tuple(sorted({author for one in records for author in one.authors})),
         stage=max((one.stage for one in records), key=_STAGES.index),
     )
 

@@ -145,6 +145,7 @@ def _round(name: str, record: Record) -> dict[str, Any]:
         "sent_back": record.sent_back.model_dump(mode="json") if record.sent_back else None,
         "document_no": record.document_no,
         "hands": list(record.hands),
+        "authors": list(record.authors),
         "split": {
             "total": split.total,
             "reserve": split.reserve,

@@ -28,7 +28,7 @@ from planflow.store import people as accounts
 from planflow.store import planting, reading, sites, surveys, trees
 from planflow.store.appending import Head, Recorded, append_cycle, append_plans
 from planflow.store.closing import standing_at_close
-from planflow.store.reading import CycleHead
+from planflow.store.seats import CycleHead, Lock, cycle_head
 from planflow.store.sites import KeyUsed
 from planflow.store.transaction import Tx
 
@@ -54,7 +54,7 @@ def create_cycle(site: Site, reader: Reader, call: Call) -> CycleView:
         text = _text(site, command)
         negotiation = compile_protocol(text)
         # One that was dropped keeps its name: its events are there.
-        if reading.cycle_head(site.database, tx, command.id, dropped=True) is not None:
+        if cycle_head(site.database, tx, command.id, dropped=True) is not None:
             raise Refusal("already_exists", {"kind": "cycle", "name": command.id})
         rows = fixing.tree(tx, negotiation, command)
         hand = people.hand(site, reader, grant)
@@ -210,10 +210,10 @@ def _append(
 
 
 def head_of(
-    site: Site, tx: Tx, reader: Reader, cycle: str, lock: reading.Lock, *, dropped: bool = False
+    site: Site, tx: Tx, reader: Reader, cycle: str, lock: Lock, *, dropped: bool = False
 ) -> CycleHead:
     """A cycle in the reader's sight; one they have no reading role in is not found."""
-    head = reading.cycle_head(site.database, tx, cycle, lock, dropped=dropped)
+    head = cycle_head(site.database, tx, cycle, lock, dropped=dropped)
     if head is None or not any(
         s.role in READERS for s in people.standings(site, tx, reader, head.tree)
     ):

@@ -27,7 +27,8 @@ from planflow.services.site import Site
 from planflow.services.views import DiffView, EventView, Page, PlanView
 from planflow.store import appending, planting, reading, surveys, trees
 from planflow.store.appending import Recorded
-from planflow.store.reading import CycleHead, Stage
+from planflow.store.reading import Stage
+from planflow.store.seats import CycleHead, Lock, cycle_head
 from planflow.store.sites import KeyUsed
 from planflow.store.transaction import Tx
 
@@ -86,7 +87,7 @@ def act(
     ways = _ways(command_or_refusal)
 
     def work(tx: Tx) -> PlanView:
-        lock: reading.Lock = "update" if action in _TURNING else "share"
+        lock: Lock = "update" if action in _TURNING else "share"
         sight = _sight(site, tx, reader, cycle, unit, lock)
         if not subject:
             _right(sight, action, ways)
@@ -236,16 +237,16 @@ def _check_filters(
 
 
 def _cycle(
-    site: Site, tx: Tx, reader: Reader, cycle: str, lock: reading.Lock
+    site: Site, tx: Tx, reader: Reader, cycle: str, lock: Lock
 ) -> tuple[CycleHead, list[Standing]]:
-    head = reading.cycle_head(site.database, tx, cycle, lock)
+    head = cycle_head(site.database, tx, cycle, lock)
     standings = people.standings(site, tx, reader, head.tree) if head else []
     if head is None or not any(one.role in access.READERS for one in standings):
         raise Refusal("not_found", {"kind": "cycle", "name": cycle})
     return head, standings
 
 
-def _sight(site: Site, tx: Tx, reader: Reader, cycle: str, unit: str, lock: reading.Lock) -> Sight:
+def _sight(site: Site, tx: Tx, reader: Reader, cycle: str, unit: str, lock: Lock) -> Sight:
     """Find a plan in the reader's scope; one outside it is not found (404, never 403)."""
     head, standings = _cycle(site, tx, reader, cycle, lock)
     place = trees.node(site.database, tx, head.tree, unit)

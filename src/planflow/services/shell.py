@@ -3,7 +3,8 @@
 from planflow.access.table import READERS
 from planflow.errors import Refusal
 from planflow.services.site import Site
-from planflow.store import people, reading, trees
+from planflow.store import people, trees
+from planflow.store.seats import cycle_head
 from planflow.store.transaction import Tx
 
 
@@ -19,7 +20,7 @@ def readers(site: Site, cycle: str, unit: str) -> list[str]:
     """Names of the users in whose scope a unit lies. Raises `Refusal` `not_found`."""
 
     def work(tx: Tx) -> list[str]:
-        head = reading.cycle_head(site.database, tx, cycle)
+        head = cycle_head(site.database, tx, cycle)
         place = trees.node(site.database, tx, head.tree, unit) if head else None
         if head is None or place is None:
             raise Refusal("not_found", {"kind": "unit", "name": unit})

@@ -13,7 +13,7 @@ from planflow.services.people import Reader
 from planflow.services.showing import guard_view
 from planflow.services.views import CycleItem, CycleView, NoTaskView, SilenceView, WindowView
 from planflow.store import surveys
-from planflow.store.reading import CycleHead
+from planflow.store.seats import CycleHead
 from planflow.store.transaction import Tx
 
 

@@ -12,7 +12,7 @@ from planflow.errors import Refusal
 from planflow.services.site import Site
 from planflow.store import trees
 from planflow.store.grounds import Named
-from planflow.store.reading import CycleHead
+from planflow.store.seats import CycleHead
 from planflow.store.transaction import Tx
 
 _KINDS = {"approve": "correction", "reject": "correction", "attest": "paper"}

@@ -18,7 +18,7 @@ from planflow.services.site import Site
 from planflow.services.views import CycleView, Page, PlaceView
 from planflow.store import appending, planting, reading, sites, surveys, trees
 from planflow.store.appending import Head, Recorded
-from planflow.store.reading import CycleHead, PlanHead
+from planflow.store.seats import CycleHead, PlanHead, seats_of
 from planflow.store.transaction import Tx
 
 
@@ -88,7 +88,7 @@ def _change(
     come = {one.node.code: one.node for one in plan.moves if one.old is None}
     after = CycleHead(state, head.negotiation, done.chain, done.event.recorded_at)
     seats = dict(ground.seats)
-    seats |= reading.seats_of(tx, after, list(come.values()), "update", heads)
+    seats |= seats_of(tx, after, list(come.values()), "update", heads)
     # The whole act has one time: whoever asks for it sees the tree and its figures change together.
     at_once = site.pen(hand, done.event.recorded_at)
     appending.write_plans(tx, after, seats, heads, others, at_once)
@@ -109,14 +109,14 @@ def _ground(
     places = trees.nodes(database, tx, head.tree, named)
     above = {code for place in places.values() for code in place.ancestors}
     places |= trees.nodes(database, tx, head.tree, sorted(above))
-    seats = reading.seats_of(tx, head, list(places.values()), "update", heads)
+    seats = seats_of(tx, head, list(places.values()), "update", heads)
     succeeded = [places[code] for code in _succeeded(command) if code in places]
     below: dict[str, dict[str, tuple[Seat, ...]]] = {one.code: {} for one in succeeded}
     for name in ("", *head.state.rounds):
         taking = head.taking(name) if name else reading.taking_now(head)
         found = trees.below(database, tx, head.tree, succeeded, taking)
         everyone = [child for children in found.values() for child in children]
-        under = reading.seats_of(tx, head, everyone, "update", {})
+        under = seats_of(tx, head, everyone, "update", {})
         for code, children in found.items():
             below[code][name] = tuple(_seen(head, under[one.code], now) for one in children)
     busy = [

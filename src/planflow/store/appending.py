@@ -15,7 +15,8 @@ from planflow.engine.scene import Seat
 from planflow.engine.state import CycleState, PlanState
 from planflow.ledger import chain as chains
 from planflow.ledger.leaf import Place, seal, unseal
-from planflow.store.reading import CycleHead, PlanHead, Stage
+from planflow.store.reading import Stage
+from planflow.store.seats import CycleHead, PlanHead
 from planflow.store.tables import (
     CommitmentRow,
     CycleRow,

@@ -1,0 +1,147 @@
+"""Cycles and plans as rows: their heads and seats, locked where a command will rest on them (F6)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Literal
+
+import orjson
+from sqlalchemy import Row, Select, bindparam, collate, select
+from sqlalchemy.dialects import postgresql
+
+from planflow.domain.units import UnitNode
+from planflow.engine.machine import Negotiation, compile_protocol
+from planflow.engine.scene import Seat
+from planflow.engine.state import CycleState, PlanState
+from planflow.ledger.chain import START
+from planflow.store.tables import CycleRow, PlanRow, ProtocolTextRow, table
+from planflow.store.transaction import Database, Tx
+from planflow.store.trees import Taking, Tree
+
+CYCLES, PLANS, TEXTS = table(CycleRow), table(PlanRow), table(ProtocolTextRow)
+_IN_AT_MOST = 500
+Lock = Literal["none", "share", "update"]
+
+
+@dataclass(frozen=True, slots=True)
+class CycleHead:
+    """A cycle now, with what its next event follows."""
+
+    state: CycleState
+    negotiation: Negotiation
+    chain: bytes
+    recorded_at: Any
+
+    @property
+    def tree(self) -> Tree:
+        """The cycle's tree as it is now."""
+        return Tree(self.state.id, self.state.tree)
+
+    def taking(self, round_name: str) -> Taking:
+        """Who takes part in a round."""
+        protocol = self.negotiation.protocol
+        return Taking(protocol.levels_of(round_name), protocol.place_of(round_name))
+
+
+@dataclass(frozen=True, slots=True)
+class PlanHead:
+    """A plan's counters and what its next event follows."""
+
+    version: int = 0
+    position: int = 0
+    chain: bytes = START
+    recorded_at: Any = None
+
+
+def cycle_head(
+    database: Database, tx: Tx, cycle: str, lock: Lock = "none", *, dropped: bool = False
+) -> CycleHead | None:
+    """A cycle, locked as asked; None when there is none of this id, or it was dropped."""
+    row = tx.connection.execute(_one_cycle(lock if tx.locks else "none"), {"cycle": cycle}).first()
+    if row is None:
+        return None
+    state = CycleState.model_validate_json(row.body)
+    if state.dropped and not dropped:
+        return None
+    return CycleHead(state, negotiation(database, tx, row.digest), row.chain, row.recorded_at)
+
+
+def negotiation(database: Database, tx: Tx, digest: str) -> Negotiation:
+    """A protocol by the digest of its text, compiled once per process."""
+    text = database.memory.get(("protocol", digest))
+    if text is None:
+        text = tx.connection.execute(
+            select(TEXTS.c.text).where(TEXTS.c.digest == digest)
+        ).scalar_one()
+        database.memory["protocol", digest] = text
+    return compile_protocol(text)
+
+
+def seats_of(
+    tx: Tx, cycle: CycleHead, units: Sequence[UnitNode], lock: Lock, heads: dict[str, PlanHead]
+) -> dict[str, Seat]:
+    """Seats by code in the order given; `heads` learns their counters."""
+    if not units:
+        return {}
+    rows = _plan_rows(tx, cycle, units, lock)
+    if lock != "none" and tx.locks and len(rows) < len(units):
+        # A row that does not exist cannot be locked: plans begin as empty rows.
+        _make_rows(tx, cycle.state.id, units)
+        rows = _plan_rows(tx, cycle, units, lock)
+    seats = {}
+    for unit in units:
+        seats[unit.code], heads[unit.code] = _seat(unit, rows.get(unit.id), cycle.state.open_round)
+    return seats
+
+
+@cache
+def _one_cycle(lock: Lock) -> Select[Any]:
+    return _locked(select(CYCLES).where(CYCLES.c.id == bindparam("cycle")), lock)
+
+
+@cache
+def _some_plans(lock: Lock, collated: bool) -> Select[Any]:
+    # Byte order on both databases, whatever the server's locale: the order of locks must be one.
+    by_path = collate(PLANS.c.path, "C") if collated else PLANS.c.path.expression
+    units: Any = bindparam("units", expanding=True)
+    query = select(PLANS).where(PLANS.c.cycle_id == bindparam("cycle"), PLANS.c.unit_id.in_(units))
+    return _locked(query.order_by(by_path), lock)
+
+
+def _plan_rows(
+    tx: Tx, cycle: CycleHead, units: Sequence[UnitNode], lock: Lock
+) -> dict[str, Row[Any]]:
+    rows: dict[str, Row[Any]] = {}
+    ordered = sorted(units, key=lambda one: one.path)
+    for at in range(0, len(ordered), _IN_AT_MOST):
+        ids = [unit.id for unit in ordered[at : at + _IN_AT_MOST]]
+        query = _some_plans(lock if tx.locks else "none", tx.locks)
+        found = tx.connection.execute(query, {"cycle": cycle.state.id, "units": ids})
+        rows |= {row.unit_id: row for row in found}
+    return rows
+
+
+def _seat(unit: UnitNode, row: Row[Any] | None, round_name: str) -> tuple[Seat, PlanHead]:
+    if row is None:
+        return Seat(unit), PlanHead()
+    # A working copy belongs to the round it was written in: an old one must not slip into a new round.
+    mine = bool(round_name) and row.draft_round == round_name
+    draft = orjson.loads(row.draft) if mine and row.draft else None
+    typists = tuple(name for name in row.typists.split(" ") if name) if mine else ()
+    seat = Seat(unit, PlanState.model_validate_json(row.body), draft, typists)
+    return seat, PlanHead(row.version, row.position, row.chain, row.recorded_at)
+
+
+def _make_rows(tx: Tx, cycle: str, units: Sequence[UnitNode]) -> None:
+    """Begin plans as empty rows, in the order of locks."""
+    rows = [
+        {"cycle_id": cycle, "unit_id": unit.id, "path": unit.path, "chain": START}
+        for unit in sorted(units, key=lambda one: one.path)
+    ]
+    tx.connection.execute(postgresql.insert(PLANS).on_conflict_do_nothing(), rows)
+
+
+def _locked(query: Select[Any], lock: Lock) -> Select[Any]:
+    if lock == "none":
+        return query
+    return query.with_for_update(read=lock == "share")
