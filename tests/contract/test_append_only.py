@@ -140,7 +140,11 @@ def play(databases: Databases) -> str:
 
 
 def play_on(world: World) -> None:
-    """A whole cycle, and the beginning of another in which somebody is given more time, twice."""
+    """A whole cycle, and the beginning of another in which somebody is given more time, twice.
+
+    Somebody stands in for the city's admin for a while.
+    """
+    world.end("city", world.delegate("city", "system", "C").id)
     world.play_all()
     assert world.get().settled
     world.cycle("next")
