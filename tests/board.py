@@ -14,7 +14,7 @@ import datetime as dt
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 from planflow.access import table as access
 from planflow.access.table import Standing
@@ -26,9 +26,9 @@ from planflow.domain.units import UnitNode
 from planflow.engine import evolve, guards, rounds, silence, up, windows
 from planflow.engine.decide import decide
 from planflow.engine.hand import Hand
-from planflow.engine.machine import Negotiation, compile_protocol, stage
+from planflow.engine.machine import Negotiation, compile_protocol, lapses, stage
 from planflow.engine.rounds import Survey, Unfinished
-from planflow.engine.scene import Ground, Scene, Seat, answered_round, standing, takes_part
+from planflow.engine.scene import Ground, Scene, Seat, answered_round, takes_part
 from planflow.engine.state import NEW_PLAN, CycleState, PlanState
 from planflow.engine.windows import Opening
 from planflow.errors import Finding, Refusal
@@ -77,9 +77,11 @@ class Board:
     kept: dict[tuple[str, frozenset[str]], tuple[str | None, tuple[str, ...]]] = field(
         default_factory=dict
     )
+    now: dt.datetime = NOW
+    scenes: dict[str, Scene] = field(default_factory=dict)  # until something changes
 
     @classmethod
-    def over(cls, protocol: str, tree: Iterable[Line]) -> Board:
+    def over(cls, protocol: str, tree: Iterable[Line]) -> Self:
         """A cycle of a protocol (a bundled one's name, or a text) over a tree."""
         text = loader.find(protocol) if protocol in loader.bundled() else protocol
         negotiation = compile_protocol(text)
@@ -186,8 +188,20 @@ class Board:
             {c: tuple(self.nodes[one] for one in below) for c, (_, below) in around.items()},
         )
 
+    def tick(self, span: dt.timedelta) -> None:
+        """Let time pass."""
+        self.now += span
+        self.scenes.clear()
+
     def scene(self, code: str, named: Mapping[str, Any] | None = None) -> Scene:
         """What an act on a plan may look at; `named` is the body of a correction."""
+        if named is not None:
+            return self._scene(code, named)
+        if code not in self.scenes:
+            self.scenes[code] = self._scene(code, None)
+        return self.scenes[code]
+
+    def _scene(self, code: str, named: Mapping[str, Any] | None) -> Scene:
         now, own = self.levels(), self.plan(code)
         parent, children = self._around(code, now)
         wholes = {p.id for p in own.promises if p.status == "open" and not p.part_of}
@@ -206,14 +220,15 @@ class Board:
             tuple(self.seat(one) for one in children),
             tuple(self.seat(one) for one in dict.fromkeys(parts)),
             self.seat(issued) if issued else None,
-            NOW,
+            self.now,
             self.ground(code, named),
         )
         return silence.seen(scene)
 
     def state(self, code: str) -> str:
         """A plan's state now."""
-        return standing(self.negotiation, self.cycle, self.nodes[code], self.plan(code))
+        scene = self.scene(code)
+        return scene.state(scene.own)
 
     def place(self, code: str) -> str:
         """Kind of round and stage, such as `up.drafting`; what a histogram counts by."""
@@ -247,26 +262,28 @@ class Board:
         hand, scene = Hand(who, grant, self._mint), self.scene(code, named)
         if isinstance(command, SaveDraft):
             draft = up.save_draft(scene, command, hand)
+            self.scenes.clear()
             self.drafts[code] = (self.round, draft)
             self.typists[code] = (self.round, tuple(sorted({*scene.own.typists, who})))
             return
         self._write(decide(scene, command, hand, promise), who)
 
-    def open(self, name: str) -> None:
-        """Open a round."""
+    def open(self, name: str, body: Mapping[str, Any] | None = None) -> None:
+        """Open a round, with windows and silences if any."""
         hand = Hand("R", "g", self._mint)
-        opening = Opening(
-            self.negotiation, self.cycle, name, NOW, Calendar(), self.nodes[self.cycle.root].level
-        )
-        terms = windows.terms_of(opening, OpenRound())
+        command = parse(OpenRound, json.dumps(body or {}).encode())
+        level = self.nodes[self.cycle.root].level
+        opening = Opening(self.negotiation, self.cycle, name, self.now, Calendar(), level)
+        terms = windows.terms_of(opening, command)
         self._turn(rounds.open_round(self.negotiation, self.cycle, name, hand, terms)[0])
 
-    def close(self, name: str) -> None:
+    def close(self, name: str, body: Mapping[str, Any] | None = None) -> None:
         """Close a round."""
         root = next(iter(self.nodes))
-        survey = self._survey(name) if self.cycle.is_open(name) else Survey()
+        command = parse(CloseRound, json.dumps(body or {}).encode())
+        survey = self._survey(name, command) if self.cycle.is_open(name) else Survey()
         hand = Hand("R", "g", self._mint)
-        drafts = rounds.close_round(self.scene(root), name, CloseRound(), survey, hand)
+        drafts = rounds.close_round(self.scene(root), name, command, survey, hand)
         self._write(drafts[1:], "R")
         self._turn(drafts[0])
 
@@ -284,6 +301,7 @@ class Board:
             lists,
             self.minted,
             self.kept,
+            self.now,
         )
         return Board(self.negotiation, self.nodes, self.cycle, self.grants, *parts)
 
@@ -303,31 +321,71 @@ class Board:
         return f"e{self.minted}"
 
     def _write(self, drafts: Iterable[Draft], who: str) -> None:
+        self.scenes.clear()
         for draft in drafts:
             if not draft.unit:
                 self._turn(draft)
                 continue
             events = self.log.setdefault(draft.unit, [])
-            event = _event(draft, draft.unit, len(events) + 1, who)
+            event = _event(draft, draft.unit, len(events) + 1, who, self.now)
             self.plans[draft.unit] = evolve.plan(self.negotiation, self.plan(draft.unit), event)
             events.append(event)
 
     def _turn(self, draft: Draft) -> None:
-        event = _event(draft, "cycle", self.cycle.position + 1, "R")
+        self.scenes.clear()
+        event = _event(draft, "cycle", self.cycle.position + 1, "R", self.now)
         self.cycle = evolve.cycle(self.cycle, event, self.negotiation.protocol.rounds[-1].name)
 
-    def _survey(self, name: str) -> Survey:
+    def _survey(self, name: str, command: CloseRound) -> Survey:
+        due = silence.due_now(self.cycle, name, self.now, Calendar())
         left = [code for code in self.taking_part(name) if not self._done(name, code)]
-        unfinished = [Unfinished(code, code, self.state(code)) for code in left]
-        due = [
+        silent = [code for code in left if self._silent(name, code, due)]
+        unfinished = [self._unfinished(code) for code in left if code not in silent]
+        promised = [
             (code, p.indicator)
             for code, plan in self.plans.items()
             for p in plan.promises
             if p.settle_in == name and p.status == "open"
         ]
-        inner = [code for code in self.taking_part(name) if self.children(code)]
-        scenes = [self.scene(code) for code in inner] if self.kind == "adjust" else []
-        return Survey(unfinished, len(unfinished), due, scenes)
+        return Survey(
+            unfinished,
+            len(unfinished),
+            promised,
+            [self.scene(code) for code in self._moved(name)],
+            [self._unfinished(code) for code in silent],
+            len(silent),
+            silent if command.apply_silence else (),
+            due.rules,
+        )
+
+    def _unfinished(self, code: str) -> Unfinished:
+        return Unfinished(code, code, self.state(code), self.nodes[code].level)
+
+    def _silent(self, name: str, code: str, due: silence.Silences) -> bool:
+        """Whether declared silence settles a unit that is not done, as the store finds it (N9)."""
+        level, kind = self.nodes[code].level, self.negotiation.protocol.rounds_by_name[name].kind
+        if level not in due.rules or stage(self.state(code)) not in lapses(kind):
+            return False
+        extended = self.plan(code).extensions.get(name)
+        if extended is not None and extended >= self.now:
+            return False
+        latest = due.received.get(level)
+        issued = (e for e in self.log.get(code, []) if (e.kind, e.round) == ("issued", name))
+        recent = latest is not None and any(one.recorded_at > latest for one in issued)
+        return not recent and (kind != "down" or not self.children(code))
+
+    def _moved(self, name: str) -> list[str]:
+        """In an adjust round: units that changed something or stand above one that did (N11)."""
+        if self.kind != "adjust":
+            return []
+        moved = {
+            code
+            for code, plan in self.plans.items()
+            if plan.round == name
+            or any(p.settle_in == name and p.status == "fulfilled" for p in plan.promises)
+        }
+        above = {up for code in moved for up in (code, *self.nodes[code].ancestors)}
+        return [code for code in self.taking_part(name) if code in above and self.children(code)]
 
     def _done(self, name: str, code: str) -> bool:
         at = stage(self.state(code))
@@ -360,7 +418,7 @@ def _people(nodes: Mapping[str, UnitNode]) -> dict[str, list[Standing]]:
     return people
 
 
-def _event(draft: Draft, stream: str, seq: int, who: str) -> Event:
+def _event(draft: Draft, stream: str, seq: int, who: str, now: dt.datetime) -> Event:
     parts = {
         name: list(value.entries) if isinstance(value, Many) else value
         for name, value in draft.parts.items()
@@ -373,7 +431,7 @@ def _event(draft: Draft, stream: str, seq: int, who: str) -> Event:
         seq=seq,
         kind=draft.kind,
         round=draft.round,
-        recorded_at=NOW,
+        recorded_at=now,
         actor=who,
         grant="g",
         cites=draft.cites,

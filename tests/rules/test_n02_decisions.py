@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
+from random import Random
 
 import pytest
 
@@ -11,6 +13,7 @@ from planflow.protocol import loader
 from planflow.services import plans
 from tests.board import Board
 from tests.contract.audit import audit
+from tests.properties import playing
 from tests.rules.budget import APPROVED, ASKED, REJECTED, SUM, TREE, decide
 from tests.world import World
 
@@ -258,3 +261,30 @@ def test_a_rejection_leads_back_over_other_decisions() -> None:
     made.open("committee")
     assert made.state("T") == "committee.awaiting"
     assert made.replayed("T") == made.plan("T")
+
+
+def test_a_round_that_runs_again_has_terms_of_its_own() -> None:
+    """N2, N9: neither the window nor the extension of its first run is left to it."""
+    here = free_board()
+    here.open("legislature", {"windows": {"treasury": {"due_at": "2019-07-20"}}})
+    here.act("T", "T", "extensions", {"due_at": "2019-07-25", "reason": "会期推迟"})
+    here.act("T", "T", "decide", REJECTED)
+    here.close("up2")
+    here.open("legislature")
+    scene = here.scene("T")
+    assert scene.window(scene.own).due_at is None
+    here.tick(dt.timedelta(days=60))
+    assert here.blocked("T", "T", "decide") is None
+    here.act("T", "T", "decide", REJECTED)
+    here.close("up2")
+    here.open("legislature", {"windows": {"treasury": {"due_at": "2019-10-01"}}})
+    here.tick(dt.timedelta(days=5))  # later than the extension, and within the new window
+    assert here.blocked("T", "T", "decide") is None
+
+
+def free_board() -> Board:
+    """A board in which the second up is closed, and everybody asked for nothing."""
+    made = Board.over("department-budget", TREE)
+    for name in ("up1", "down1", "up2"):
+        playing.play(made, name, Random(1))
+    return made

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from random import Random
+
 import pytest
 
+from planflow.engine import numbers
+from planflow.errors import Refusal
+from tests.board import Board, Line
+from tests.properties import playing
 from tests.rules.conftest import At
 from tests.rules.found import named, places, sums
 from tests.world import World
@@ -222,3 +228,63 @@ def test_a_cycle_that_starts_at_the_bounded_level_is_bounded_at_close(at: At) ->
     change(world, "A", villages=66)
     refused = world.refused("guard_failed", lambda: world.close("adjust"))
     assert sums(refused) == [("bounded", "villages", 100, 106, 6)]
+
+
+CITY: tuple[Line, ...] = (
+    ("C", "city", "", "", False),
+    ("A", "county", "C", "", False),
+    ("B", "county", "C", "", False),
+)
+COUNTY: tuple[Line, ...] = (
+    ("A", "county", "", "poor_county", False),
+    ("A1", "township", "A", "", False),
+)
+
+
+def issued(tree: tuple[Line, ...], total: dict[str, int]) -> Board:
+    """A cycle below a root that is bounded itself, in its adjust round; the first child has all."""
+    board = Board.over("exit-plan", tree)
+    root, first, *others = board.nodes
+    for name in ("up1", "down1", "up2"):
+        playing.play(board, name, Random(1))
+    board.open("down2")
+    able = {name: total[name] for name in ("persons", "villages")}
+    given = {first: able} | {one: dict.fromkeys(able, 0) for one in others}
+    allocations = [
+        {"unit": unit, "figures": own, "reasons": dict.fromkeys(own, "overall_balance")}
+        for unit, own in given.items()
+    ]
+    board.act(root, root, "issue", {"allocations": allocations, "total": total})
+    for unit in given:
+        board.act(unit, unit, "acknowledge")
+    board.close("down2")
+    board.open("adjust")
+    return board
+
+
+def test_what_a_root_promised_is_no_change_of_its_own() -> None:
+    """N10, N11: what a bounded root fulfilled moves its base; what changes below stays bounded."""
+    board = issued(CITY, {"persons": 100, "villages": 95})
+    body = {"indicator": "villages", "from": 95, "to": 103, "funded": True}
+    board.act("C", "A", "commitments", {**body, "settle_in": "adjust", "reason": "请示答复"})
+    board.act("C", "A", "fulfil", None, board.plan("A").promises[0].id)
+    trial = board.copy()
+    trial.act("a", "A", "draft", {"figures": {"villages": 97}, "reasons": {"villages": "other"}})
+    trial.act("a", "A", "submit")
+    trial.act("C", "A", "accept")
+    with pytest.raises(Refusal) as refused:
+        trial.close("adjust")
+    [found] = refused.value.findings
+    told = (found.code, found.params["expected"], found.params["got"], found.params["limit"])
+    assert told == ("bounded", 103, 97, 5)
+    board.close("adjust")
+    number = numbers.in_force(board.negotiation.protocol, board.plan("C"), "adjust")
+    assert number == {"persons": 100, "villages": 103}
+
+
+def test_what_is_entered_at_the_root_stays_there() -> None:
+    """N4, N11: a county's own exit is no sum of its townships: it keeps no round from closing."""
+    board = issued(COUNTY, {"persons": 60, "villages": 6, "county_exit": 1})
+    board.close("adjust")
+    number = numbers.in_force(board.negotiation.protocol, board.plan("A"), "adjust")
+    assert number == {"persons": 60, "villages": 6, "county_exit": 1}

@@ -85,21 +85,28 @@ def _unsaid(scene: Scene, figures: Mapping[str, int]) -> Iterator[Finding]:
                 yield Finding("missing_number", params, f"also.{basis}.{name}")
 
 
-def bound_findings(scene: Scene, seat: Seat, figures: Mapping[str, int]) -> Iterator[Finding]:
+def bound_findings(
+    scene: Scene, seat: Seat, figures: Mapping[str, int], base: Mapping[str, int] | None = None
+) -> Iterator[Finding]:
     """Changes from the base beyond what the protocol allows this unit."""
     protocol = scene.negotiation.protocol
     one = protocol.rounds_by_name[scene.round]
     above = scene.parent.unit.level if scene.parent else None
-    yield from beyond_bound(protocol, one, seat, above, figures)
+    yield from beyond_bound(protocol, one, seat, above, figures, base)
 
 
 def beyond_bound(
-    protocol: Protocol, one: Round, seat: Seat, above: str | None, figures: Mapping[str, int]
+    protocol: Protocol,
+    one: Round,
+    seat: Seat,
+    above: str | None,
+    figures: Mapping[str, int],
+    base: Mapping[str, int] | None = None,
 ) -> Iterator[Finding]:
     """The same in any adjust round, for a unit below one of the level `above`."""
     if one.bounds is None:
         return
-    start = numbers.base(seat.plan, one)
+    start = numbers.base(seat.plan, one) if base is None else base
     here = _answers_for(protocol, seat.unit.level, above, one.bounds.level)
     for off in exact.differences(start, figures):
         bound = one.bounds.indicators.get(off.indicator)

@@ -134,6 +134,15 @@ def reserve_held(plan: PlanState, adjust: Round) -> dict[str, int]:
     return exact.total(held)
 
 
+def base_below(scene: Scene, adjust: Round) -> dict[str, int]:
+    """What a unit's children began an adjust round with, reserve still held included (N11).
+
+    What the unit itself promised and fulfilled is in it, and so is what it added on top.
+    """
+    parts = [base(child.plan, adjust) for child in scene.children]
+    return exact.total([*parts, reserve_held(scene.own.plan, adjust)])
+
+
 def sum_of_children(scene: Scene, round_name: str) -> dict[str, int]:
     """What the children's numbers in force add up to, reserve still held included (N4, N11)."""
     protocol = scene.negotiation.protocol

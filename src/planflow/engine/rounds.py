@@ -212,8 +212,12 @@ def _mismatches(survey: Survey, name: str) -> Iterator[Finding]:
 
 
 def _beyond_bound(root: Scene, name: str, sums: Figures) -> Iterator[Finding]:
-    """The root's own bound, where the cycle starts at or below the level that is bounded."""
-    bounds = root.negotiation.protocol.rounds_by_name[name].bounds
+    """The root's own bound, where the cycle starts at or below the level that is bounded.
+
+    Its net change is its children's: a promise it made and fulfilled, what it marked up, and what is
+    entered at its own level are no adjustments.
+    """
+    one = root.negotiation.protocol.rounds_by_name[name]
     order = root.negotiation.protocol.level_order
-    if bounds is not None and order[root.own.unit.level] >= order[bounds.level]:
-        yield from bound_findings(root, root.own, sums)
+    if one.bounds is not None and order[root.own.unit.level] >= order[one.bounds.level]:
+        yield from bound_findings(root, root.own, sums, numbers.base_below(root, one))

@@ -153,7 +153,7 @@ def _window(scene: Scene) -> PlanWindowView | None:
         round=name,
         opens_at=window.opens_at.astimezone(zone) if window.opens_at else None,
         due_at=window.due_at.astimezone(zone) if window.due_at else None,
-        extended=name in own.plan.extensions,
+        extended=window.due_at is not None and window.due_at == own.plan.extensions.get(name),
         late=windows.late(scene),
         silence=rule or STAY_OPEN,
         out_of_order=windows.shortened(scene),
