@@ -19,7 +19,7 @@ from planflow.access.table import ACTS
 from planflow.engine.state import Promise
 from planflow.errors import Finding, Refusal
 from tests.board import DEEP, SMALL, Board, Line
-from tests.properties import moves
+from tests.properties import moves, playing
 
 TREES = {"small": SMALL, "deep": DEEP}
 ROUNDS = ("up1", "down1", "up2", "down2", "adjust")
@@ -27,7 +27,7 @@ QUICK = settings(
     derandomize=True,
     database=None,
     deadline=None,
-    max_examples=4,
+    max_examples=8,
     stateful_step_count=24,
     phases=(Phase.generate,),  # a walk is made from a seed: there is little to shrink
     suppress_health_check=list(HealthCheck),
@@ -127,7 +127,7 @@ class Agreeing(RuleBasedStateMachine):
     def begin(self, seed: int) -> None:
         self.board, rng = Board.over("exit-plan", self.tree), Random(seed)
         for name in ROUNDS[: ROUNDS.index(self.start)]:
-            moves.play(self.board, name, rng)
+            playing.play(self.board, name, rng)
         if rng.random() < 0.9:
             self.board.open(self.start)
         self._look(rng)
@@ -144,7 +144,7 @@ class Agreeing(RuleBasedStateMachine):
         rng = Random(seed)
         names = [name for name in ROUNDS if name not in self.board.cycle.rounds]
         if self.board.round and rng.random() < 0.2:
-            moves.finish(self.board, rng)
+            playing.finish(self.board, rng)
         elif not self.board.round and names:
             self.board.open(names[0])
         self._look(rng)

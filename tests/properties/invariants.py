@@ -1,0 +1,153 @@
+"""What must hold of the engine's own state whatever the oracle says: moves, sums, numbers kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from planflow.domain.events import Event
+from planflow.engine import numbers
+from planflow.quota import exact
+from tests.board import Board
+
+# Stages one act may lead to, by kind of round, as N2, N5 and N7 say it. An act of a parent moves
+# children too; a round that opens or closes moves everybody.
+MOVES = {
+    "up": {
+        "drafting": {"submitted", "accepted"},  # accepted: the root's sum, or silence, at close
+        "submitted": {"drafting", "returned", "accepted"},
+        "accepted": {"returned"},
+        "returned": {"submitted", "accepted"},
+    },
+    "down": {
+        "awaiting": {"issued", "distributed"},
+        "issued": {"acknowledged"},
+        "acknowledged": {"distributed", "issued"},
+        "distributed": {"issued"},
+    },
+    "decision": {"awaiting": {"presented", "decided"}, "presented": {"decided"}},
+}
+MOVES["adjust"] = MOVES["up"]
+STARTS = {"up": "drafting", "adjust": "drafting", "down": "awaiting", "decision": "awaiting"}
+Put = tuple[str, str, dict[str, int]]  # unit, round, figures
+
+
+def legal_move(board: Board, code: str, before: str, after: str) -> None:
+    """One act moved a plan as the rules allow, or not at all."""
+    if before == after:
+        return
+    rounds = board.negotiation.protocol.rounds_by_name
+    was, _, from_stage = before.rpartition(".")
+    now, _, to_stage = after.rpartition(".")
+    if after == "settled":
+        assert list(board.cycle.rounds.values())[-1] == "closed"
+    elif was == now and _answers_again(board, code, now):
+        assert (from_stage, to_stage) in {("accepted", "drafting"), ("accepted", "returned")}
+    elif was == now:
+        assert to_stage in MOVES[rounds[now].kind][from_stage], f"{code}: {before} → {after}"
+    else:
+        assert to_stage == STARTS[rounds[now].kind], f"{code}: {before} → {after}"
+        order = list(rounds)
+        later = not was or order.index(now) > order.index(was)
+        rejected = bool(was) and rounds[was].reopens == now and board.nodes[code].is_root
+        assert later or rejected, f"{code}: {before} → {after}"
+
+
+def _answers_again(board: Board, code: str, name: str) -> bool:
+    """Whether silence settled the unit, and the round was reopened since: its answer still lacks."""
+    cycle, level = board.cycle, board.nodes[code].level
+    lacking = board.plan(code).record(name).stage in ("", "returned", "drafting")
+    return cycle.is_open(name) and level in cycle.terms_of(name).applied and lacking
+
+
+def sums_of(board: Board, name: str) -> None:
+    """A closed round adds up: splits with their reserves; the root's figure is the sum (N2, N4, N5)."""
+    protocol = board.negotiation.protocol
+    root = next(iter(board.nodes))
+    kind = protocol.rounds_by_name[name].kind
+    if kind == "down":
+        for code in board.taking_part(name):
+            if board.children(code):
+                _split_of(board, code, name)
+    elif kind in ("up", "adjust"):
+        parts = [_number(board, child, name) for child in board.children(root)]
+        base = protocol.rounds_by_name[name].base
+        split = board.plan(root).record(base).split if base else None
+        parts.append(split.reserve if split else {})
+        for off in exact.differences(exact.total(parts), _number(board, root, name)):
+            assert _stays(board, root, off.indicator), f"the root in {name}: {off}"
+
+
+def _number(board: Board, code: str, name: str) -> Mapping[str, int]:
+    return numbers.in_force(board.negotiation.protocol, board.scene(code).own.plan, name)
+
+
+def _split_of(board: Board, code: str, name: str) -> None:
+    split = board.plan(code).record(name).split
+    assert split is not None, f"{code} has children and issued nothing in {name}"
+    task = _number(board, code, name)
+    assert split.total == task, f"{code} split {split.total}, and was issued {task}"
+    parts = [_number(board, child, name) for child in board.children(code)]
+    forgiving = board.negotiation.protocol.markup == "allow"
+    for off in exact.differences(exact.total([*parts, split.reserve]), task):
+        above = forgiving and off.difference < 0
+        assert above or _stays(board, code, off.indicator), f"{code} in {name}: {off}"
+
+
+def _stays(board: Board, code: str, indicator: str) -> bool:
+    """Whether an indicator is entered here: no child is of a level that has it."""
+    protocol = board.negotiation.protocol
+    place, entry = protocol.level_order, protocol.indicators_by_name[indicator].entry_level
+    levels = [place[board.nodes[child].level] for child in board.children(code)]
+    return entry is not None and min(levels) > place[entry]
+
+
+def put_by(
+    board: Board, who: str, code: str, action: str, body: Mapping[str, Any], promise: str
+) -> Iterator[Put]:
+    """The numbers that a command which was taken has put about each unit."""
+    if action == "submit":
+        held = board.drafts[code][1]
+        yield code, board.round, held["figures"]
+        for figures in held["also"].values():
+            yield code, board.round, figures
+        for item in held["reconciling"]:
+            yield code, board.round, {item["indicator"]: item["amount"]}
+    elif action == "issue":
+        yield code, board.round, {**(body.get("total") or {})}
+        yield code, board.round, {**body.get("reserve", {})}
+        for one in body["allocations"]:
+            yield one["unit"], board.round, one["figures"]
+    elif action == "accept":
+        yield code, board.round, body.get("figures", {})
+    elif action == "decide" and body["outcome"] == "amended":
+        yield code, board.round, body["figures"]
+    elif action == "commitments":
+        last = board.log[code][-1].round
+        yield code, last, {"from": body["from"], "to": body["to"]}
+    elif action == "distribute":
+        yield code, board.log[code][-1].round, {"reserve": body.get("reserve", 0)}
+
+
+def said_in(events: Iterable[Event]) -> set[tuple[str, str, int]]:
+    """Every number in a log: round, the word it stands under, and the value."""
+    found: set[tuple[str, str, int]] = set()
+    for event in events:
+        for part in event.parts.values():
+            found |= {(event.round, word, value) for word, value in _numbers(part)}
+    return found
+
+
+def _numbers(value: Any) -> Iterator[tuple[str, int]]:
+    """Numbers in a part, each under the word it stands by; an item's amount under its indicator."""
+    if isinstance(value, list):
+        for one in value:
+            yield from _numbers(one)
+    elif isinstance(value, dict):
+        for word, inner in value.items():
+            if isinstance(inner, int):
+                yield word, inner
+                if "indicator" in value:
+                    yield value["indicator"], inner
+            else:
+                yield from _numbers(inner)

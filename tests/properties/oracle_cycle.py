@@ -1,0 +1,255 @@
+"""One cycle as the second model knows it: tree, people, time, and which number is in force.
+
+Slow and plain: dicts, no caches, nothing from planflow.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from tests.properties.oracle_rules import Figures, Rules, added
+
+ZONE = ZoneInfo("Asia/Shanghai")
+Key = tuple[str, str]  # unit, round
+Line = tuple[str, str, str, str, bool]  # code, level, parent, attributes, without task
+People = Mapping[str, Sequence[tuple[str, str]]]  # who: role at unit
+# What silence can settle: who has still to answer (N9).
+STILL_TO_ANSWER = {"up": ("drafting", "returned"), "adjust": ("returned",), "down": ("issued",)}
+# Acts of a unit's own people, of its admin alone, and of the admin above (section 7).
+OWN = {"draft", "submit", "withdraw", "acknowledge"}
+OWN_ADMIN = {"issue", "present", "decide", "distribute"}
+ROOT_TOO = {"extensions", "headline"}  # where nobody stands above, one's own admin
+
+
+class Cycle:
+    """What is known of a cycle."""
+
+    def __init__(self, text: str, tree: Sequence[Line], people: People, now: dt.datetime) -> None:
+        self.rules = Rules(text)
+        self.level = {code: level for code, level, *_ in tree}
+        self.above = {code: parent for code, _, parent, *_ in tree}
+        self.marks = {code: set(marks.split(";")) for code, _, _, marks, _ in tree}
+        self.idle = {code for code, _, _, _, idle in tree if idle}
+        self.root = tree[0][0]
+        self.people = people
+        self.now = now
+        self.rounds: dict[str, str] = {}  # those opened, in the order in which they were
+        self.stage: dict[Key, str] = {}
+        self.reported: dict[Key, Figures] = {}
+        self.also: dict[Key, dict[str, Figures]] = {}
+        self.settled: dict[Key, Figures] = {}
+        self.items: dict[Key, Figures] = {}
+        self.issued: dict[Key, Figures] = {}
+        self.issued_at: dict[Key, dt.datetime] = {}
+        self.total: dict[Key, Figures] = {}
+        self.reserve: dict[Key, Figures] = {}
+        self.presented: dict[str, Figures] = {}
+        self.decided: dict[str, Figures] = {}
+        self.drafts: dict[Key, dict[str, Any]] = {}
+        self.typed: dict[Key, set[str]] = {}
+        self.sent_back: set[Key] = set()
+        self.acted: set[Key] = set()
+        self.promises: list[dict[str, Any]] = []
+        # time: by round and level when it begins and ends; more of it by unit and round
+        self.times: dict[str, dict[str, tuple[dt.datetime | None, dt.datetime | None]]] = {}
+        self.more: dict[Key, dt.datetime] = {}
+        self.silence: dict[str, dict[str, str]] = {}
+        self.applied: dict[Key, tuple[str, str]] = {}  # the rule, and the stage it found
+
+    # The tree
+
+    @property
+    def open_round(self) -> str:
+        """The round that is open; empty between rounds."""
+        return next((name for name, how in self.rounds.items() if how == "open"), "")
+
+    @property
+    def over(self) -> bool:
+        """Whether the cycle is settled."""
+        return self.rounds.get(self.rules.names[-1]) == "closed"
+
+    def takes_part(self, unit: str, name: str) -> bool:
+        """Whether a unit acts in a round; a decision is the root's alone (N2)."""
+        if self.rules.kind(name) == "decision":
+            return unit == self.root
+        return unit not in self.idle and self.level[unit] in self.rules.levels_in(name)
+
+    def everybody(self, name: str) -> list[str]:
+        """All who take part in a round."""
+        return [unit for unit in self.level if self.takes_part(unit, name)]
+
+    def levels_now(self) -> list[str]:
+        """Levels of the round that is open or was last: by them one's parent and children are told."""
+        name = self.open_round or next(reversed(self.rounds), "")
+        return self.rules.levels_in(name) if name else self.rules.levels
+
+    def nearest(self, unit: str, levels: Sequence[str]) -> str:
+        """The nearest unit above of these levels; empty where there is none."""
+        above = self.above[unit]
+        while above and self.level[above] not in levels:
+            above = self.above[above]
+        return above
+
+    def parent(self, unit: str) -> str:
+        """The nearest unit above that takes part."""
+        return self.nearest(unit, self.levels_now())
+
+    def children(self, unit: str) -> list[str]:
+        """The nearest units below that take part."""
+        levels = self.levels_now()
+        able = [one for one in self.level if self.level[one] in levels and one not in self.idle]
+        return [one for one in able if self.nearest(one, levels) == unit]
+
+    def state(self, unit: str) -> str:
+        """A plan's state, as `round.stage` (N2)."""
+        if self.over:
+            return "settled"
+        entered = [name for name in self.rounds if self.takes_part(unit, name)]
+        return f"{entered[-1]}.{self.at(unit, entered[-1])}" if entered else "waiting"
+
+    def at(self, unit: str, name: str) -> str:
+        """The stage of a unit in a round."""
+        return self.stage.get((unit, name), self.rules.start(name))
+
+    def may(self, who: str, unit: str, action: str) -> bool:
+        """Whether somebody has the right to act, by role and place."""
+        place = unit
+        if action not in OWN | OWN_ADMIN:
+            place = self.parent(unit)
+            if not place and action in ROOT_TOO:
+                place = unit
+        roles = ("planner", "admin") if action in OWN else ("admin",)
+        return any(role in roles and place == at for role, at in self.people[who])
+
+    # Time and silence
+
+    def begins_ends(self, unit: str, name: str) -> tuple[dt.datetime | None, dt.datetime | None]:
+        """When a unit may act in a round; more time never takes any away."""
+        begins, ends = self.times.get(name, {}).get(self.level[unit], (None, None))
+        more = self.more.get((unit, name))
+        return begins, max(ends, more) if ends and more else ends
+
+    def in_time(self, unit: str, name: str) -> bool:
+        """Whether the unit's time has begun and is not over."""
+        begins, ends = self.begins_ends(unit, name)
+        return (begins is None or self.now >= begins) and (ends is None or self.now <= ends)
+
+    def late(self, unit: str, name: str) -> bool:
+        """Whether the unit's time is over."""
+        ends = self.begins_ends(unit, name)[1]
+        return ends is not None and self.now > ends
+
+    def silent(self, unit: str, name: str) -> str:
+        """What silence means for a unit: as applied at close or, before, as it would be (N9)."""
+        if (unit, name) in self.applied:
+            return self.applied[unit, name][0]
+        kind = self.rules.kind(name)
+        if self.rounds.get(name) != "open" or kind not in ("up", "adjust") or unit == self.root:
+            return ""
+        rule = self.silence.get(name, {}).get(self.level[unit], "")
+        answers = self.takes_part(unit, name) and self.at(unit, name) in STILL_TO_ANSWER[kind]
+        return rule if answers and rule in ("zero", "last_issued") and self.late(unit, name) else ""
+
+    def silence_means(self, unit: str, name: str, rule: str) -> Figures:
+        """The figures of somebody who did not answer."""
+        if rule == "zero":
+            return {one: 0 for one in self.rules.required(name) if self.has(unit, one)}
+        if self.rules.kind(name) == "adjust":
+            return self.base(unit)
+        for earlier in reversed(self.rules.before(name)):
+            if self.rules.kind(earlier) == "down" and self.reached(unit, earlier):
+                return self.task(unit, earlier)
+        return {}
+
+    # Numbers
+
+    def has(self, unit: str, indicator: str) -> bool:
+        """Whether a unit may have a figure other than 0."""
+        return self.rules.has(indicator, self.level[unit], self.marks[unit])
+
+    def task(self, unit: str, name: str) -> Figures:
+        """What was issued in a down round; the root begins it."""
+        of = self.total if unit == self.root else self.issued
+        return dict(of.get((unit, name), {}))
+
+    def reached(self, unit: str, name: str) -> bool:
+        """Whether a down round reached the unit, with figures or without any."""
+        return (unit, name) in self.issued or (unit, name) in self.total
+
+    def number(self, unit: str, name: str) -> Figures:
+        """The numbers in force: settled before reported; downwards what was issued (N3, N4)."""
+        kind, here = self.rules.kind(name), (unit, name)
+        if kind == "down":
+            return self.task(unit, name)
+        if kind == "decision":
+            held = self.decided.get(name, self.presented.get(name, {}))
+            return dict(held) if unit == self.root else {}
+        rule = self.silent(unit, name)
+        offered = {**self.reported.get(here, {}), **self.settled.get(here, {})}
+        if rule:
+            offered = self.silence_means(unit, name, rule)
+        return {**self.base(unit), **offered} if kind == "adjust" else offered
+
+    def base(self, unit: str) -> Figures:
+        """The last binding figures, with what was promised and fulfilled written over them (N11)."""
+        found = self.task(unit, self.rules.said(self.rules.adjust, "base"))
+        for one in self.promises:
+            if one["unit"] == unit and one["status"] == "fulfilled":
+                found[one["indicator"]] = one["to"]
+        return found
+
+    def now_bound(self, unit: str) -> Figures:
+        """The figures that bind the unit now."""
+        found: Figures = {}
+        for name in self.rules.names:
+            if name in self.rules.binding:
+                found.update(self.task(unit, name))
+            elif name == self.rules.adjust and found:
+                closed = self.rounds.get(name) == "closed"
+                found.update(self.number(unit, name) if closed else self.base(unit))
+        return found
+
+    def before_assembly(self, name: str) -> Figures:
+        """What the root brings before a decision: its numbers in the last round that has any (N2)."""
+        for earlier in reversed(self.rules.before(name)):
+            if self.number(self.root, earlier):
+                return self.number(self.root, earlier)
+        return {}
+
+    def below(self, unit: str, name: str) -> Figures:
+        """What the children's numbers add up to; in an adjust round what is held back belongs to it."""
+        parts: list[Mapping[str, int]] = [self.number(child, name) for child in self.children(unit)]
+        if self.rules.kind(name) == "adjust":
+            parts.append(self.reserve.get((unit, self.rules.said(name, "base")), {}))
+            parts += [
+                {one["indicator"]: one["held"]}
+                for one in self.promises
+                if one["unit"] == unit and one["status"] == "fulfilled" and one["passed"]
+            ]
+        return added(parts)
+
+    def summed(self, unit: str, indicator: str) -> bool:
+        """Whether the number of a unit with children is a sum, or is entered by the unit itself."""
+        return any(
+            self.rules.reaches(indicator, self.level[child]) for child in self.children(unit)
+        )
+
+    def offers(self, unit: str) -> Iterator[tuple[str, str, str]]:
+        """Every number that stands, as indicator, round and basis: a headline is one of them (N3)."""
+        for name in self.rules.names:
+            here = (unit, name)
+            task = [self.reported, self.settled, self.issued]
+            held = [of.get(here, {}) for of in task] + [self.task(unit, name)]
+            if unit == self.root:
+                held += [self.presented.get(name, {}), self.decided.get(name, {})]
+            if self.silent(unit, name):
+                held.append(self.silence_means(unit, name, self.silent(unit, name)))
+            yield from ((one, name, "task") for figures in held for one in figures)
+            for basis, figures in self.also.get(here, {}).items():
+                yield from ((one, name, basis) for one in figures)
+        for one in self.promises:
+            if one["unit"] == unit and one["funded"] and one["status"] != "waived":
+                yield one["indicator"], one["amends"], "funded"

@@ -1,0 +1,207 @@
+"""Acts of down rounds, promises, extensions and headlines, as the second model judges them."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from tests.properties.oracle_cycle import ZONE, Cycle
+from tests.properties.oracle_rules import Figures, added, must
+from tests.properties.oracle_up import (
+    Body,
+    complete,
+    here,
+    parent_not_yet,
+    reasons_known,
+    sound,
+)
+
+Promise = dict[str, Any]
+
+
+def acknowledge(cycle: Cycle, _who: str, unit: str, _body: Body, _: str) -> None:
+    """Sign for what was issued (N5)."""
+    place = here(cycle, unit, "down")
+    must(cycle.at(*place) == "issued" and cycle.in_time(*place))
+    cycle.stage[place] = "acknowledged"
+
+
+def issue(cycle: Cycle, _who: str, unit: str, body: Body, _: str) -> None:
+    """Split what one has among all children, in one act; nothing is created or lost (N5)."""
+    place = here(cycle, unit, "down")
+    name, children = place[1], cycle.children(unit)
+    must(children and cycle.in_time(*place))
+    may = "awaiting" if unit == cycle.root else "acknowledged"
+    must(cycle.at(*place) in (may, "distributed"))
+    given: dict[str, Figures] = {}
+    for one in body["allocations"]:
+        must(one["unit"] in children and one["unit"] not in given)
+        given[one["unit"]] = dict(one["figures"])
+        sound(cycle, one["unit"], one["figures"])
+        complete(cycle, one["unit"], name, one["figures"])
+        reasons_known(cycle, one.get("reasons", {}), "issue")
+        _explained(cycle, name, one)
+    must(set(given) == set(children))
+    must(place not in cycle.total or (body.get("reason") and body.get("document_no")))
+    held = dict(body.get("reserve", {}))
+    must(all(value >= 0 and one in cycle.rules.indicators for one, value in held.items()))
+    whole = _whole(cycle, unit, body, added([*given.values(), held]))
+    _exact(cycle, unit, whole, added([*given.values(), held]), held, bool(body.get("reason")))
+    changed = [one for one in children if cycle.issued.get((one, name)) != given[one]]
+    for one in cycle.promises:
+        if one["status"] == "open" and one["unit"] in changed and one["amends"] == name:
+            before = cycle.issued[one["unit"], name].get(one["indicator"])
+            must(given[one["unit"]].get(one["indicator"]) == before)
+    cycle.total[place], cycle.reserve[place] = whole, held
+    cycle.stage[place] = "distributed"
+    for child in changed:
+        cycle.issued[child, name], cycle.stage[child, name] = given[child], "issued"
+        cycle.issued_at[child, name] = cycle.now
+
+
+def _whole(cycle: Cycle, unit: str, body: Body, parts: Figures) -> Figures:
+    """What there is to split: what was issued; at the root what it names, or what was decided (N2)."""
+    must(unit == cycle.root or body.get("total") is None)
+    name = cycle.open_round
+    if unit != cycle.root:
+        return dict(cycle.issued.get((unit, name), {}))
+    whole = parts if body.get("total") is None else dict(body["total"])
+    if body.get("total") is not None:
+        sound(cycle, unit, whole)
+    source = cycle.rules.said(name, "total_from")
+    if source is not None:
+        decided = cycle.number(unit, source)
+        must(all(decided.get(one, 0) == whole.get(one, 0) for one in {**decided, **whole}))
+    return whole
+
+
+def _exact(
+    cycle: Cycle, unit: str, whole: Figures, parts: Figures, held: Figures, said_why: bool
+) -> None:
+    """Children and reserve are what was issued. What no child can have stays here whole."""
+    for one in {**whole, **parts}:
+        due = whole.get(one, 0) if cycle.summed(unit, one) else 0
+        more = parts.get(one, 0) - due
+        marked_up = cycle.rules.marks_up and said_why and more > 0 and not held.get(one)
+        must(more == 0 or marked_up)
+
+
+def _explained(cycle: Cycle, name: str, allocation: Mapping[str, Any]) -> None:
+    """Where an issued number differs from the accepted one the protocol may want a reason (N5)."""
+    against = cycle.rules.said(name, "reason_against")
+    asked = cycle.number(allocation["unit"], against) if against else {}
+    for indicator, value in allocation["figures"].items():
+        if asked.get(indicator, value) != value:
+            must(allocation.get("reasons", {}).get(indicator))
+
+
+def extensions(cycle: Cycle, _who: str, unit: str, body: Body, _: str) -> None:
+    """More time in the open round, from the parent (N9)."""
+    place = here(cycle, unit, "up", "down", "adjust", "decision")
+    ends = cycle.begins_ends(*place)[1]
+    must(ends is not None)
+    if cycle.rules.kind(place[1]) != "down":
+        parent_not_yet(cycle, *place)
+    due = end_of(body["due_at"])
+    must(due > cycle.now and ends is not None and due > ends)
+    cycle.more[place] = due
+
+
+def end_of(day: str) -> dt.datetime:
+    """The last instant of a day where the plan is made."""
+    return dt.datetime.combine(dt.date.fromisoformat(day), dt.time.max, ZONE)
+
+
+# Promises, and the headline
+
+
+def commitments(cycle: Cycle, _who: str, unit: str, body: Body, _: str) -> None:
+    """Promise a unit another figure than the one that binds it."""
+    name, rules = body["indicator"], cycle.rules
+    must(unit != cycle.root and not cycle.over and body["settle_in"] in rules.rounds)
+    reached = [one for one in rules.binding if cycle.reached(unit, one)]
+    must(reached)
+    must(rules.kind(body["settle_in"]) == "adjust")
+    must(cycle.rounds.get(body["settle_in"]) != "closed")
+    sound(cycle, unit, {name: body["to"]})
+    must(body["from"] == cycle.now_bound(unit).get(name, 0) and body["to"] != body["from"])
+    must(not _open_for(cycle, unit, name))
+    whole = {"part": None, "funded": body["funded"], "settle_in": body["settle_in"]}
+    _promise(cycle, unit, name, body["from"], body["to"], whole)
+
+
+def _promise(cycle: Cycle, unit: str, indicator: str, start: int, to: int, more: Promise) -> None:
+    amends = [one for one in cycle.rules.binding if cycle.reached(unit, one)][-1]
+    state = {"id": "", "status": "open", "passed": False, "held": 0, "amends": amends}
+    figures = {"unit": unit, "indicator": indicator, "from": start, "to": to}
+    cycle.promises.append({**figures, **state, **more})
+
+
+def _held(cycle: Cycle, unit: str, promise: str) -> Promise:
+    found = [one for one in cycle.promises if one["id"] == promise and one["unit"] == unit]
+    must(promise and found)
+    return found[0]
+
+
+def _open_for(cycle: Cycle, unit: str, indicator: str) -> bool:
+    return any(
+        (one["unit"], one["indicator"], one["status"]) == (unit, indicator, "open")
+        for one in cycle.promises
+    )
+
+
+def distribute(cycle: Cycle, _who: str, unit: str, body: Body, promise: str) -> None:
+    """Pass a promise on to children, in one act that adds up."""
+    one, children = _held(cycle, unit, promise), cycle.children(unit)
+    must(one["status"] == "open" and not one["passed"] and children and not cycle.over)
+    change, held = one["to"] - one["from"], body.get("reserve", 0)
+    shares = {share["unit"]: share["amount"] for share in body["allocations"]}
+    must(len(shares) == len(body["allocations"]) and set(shares) <= set(children))
+    must(sum(shares.values()) + held == change)
+    must(0 <= held <= change or change <= held <= 0)
+    taking = {child: amount for child, amount in shares.items() if amount}
+    starts = {child: cycle.now_bound(child).get(one["indicator"], 0) for child in taking}
+    for child, amount in taking.items():
+        must(any(cycle.reached(child, name) for name in cycle.rules.binding))
+        must(not _open_for(cycle, child, one["indicator"]))
+        sound(cycle, child, {one["indicator"]: starts[child] + amount})
+    one["passed"], one["held"] = True, held
+    part = {"part": one["part"] or one["id"], "funded": one["funded"]}
+    for child, amount in taking.items():
+        to = starts[child] + amount
+        more = {**part, "settle_in": one["settle_in"]}
+        _promise(cycle, child, one["indicator"], starts[child], to, more)
+
+
+def _parts(cycle: Cycle, one: Promise) -> Iterator[Promise]:
+    return (each for each in cycle.promises if one["id"] in (each["id"], each["part"]))
+
+
+def fulfil(cycle: Cycle, _who: str, unit: str, _body: Body, promise: str) -> None:
+    """Write what was promised as the base of the settling round, with all its parts."""
+    one = _held(cycle, unit, promise)
+    name = one["settle_in"]
+    must(one["status"] == "open" and one["part"] is None and cycle.open_round == name)
+    parent_not_yet(cycle, unit, name)
+    for each in _parts(cycle, one):
+        must(cycle.at(each["unit"], name) in ("drafting", "returned"))
+    for each in _parts(cycle, one):
+        each["status"] = "fulfilled"
+        cycle.acted.add((each["unit"], name))
+
+
+def waive(cycle: Cycle, _who: str, unit: str, _body: Body, promise: str) -> None:
+    """Take a promise back, with all its parts."""
+    one = _held(cycle, unit, promise)
+    must(one["status"] == "open" and one["part"] is None and not cycle.over)
+    for each in _parts(cycle, one):
+        each["status"] = "waived"
+
+
+def headline(cycle: Cycle, _who: str, unit: str, body: Body, _: str) -> None:
+    """Let another of the numbers that stand be the one that is shown (N3)."""
+    offers = set(cycle.offers(unit))
+    must(offers and not cycle.over)
+    for indicator, choice in body["choices"].items():
+        must((indicator, choice["round"], choice.get("basis", "task")) in offers)

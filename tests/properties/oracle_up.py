@@ -1,0 +1,267 @@
+"""Acts of up, adjust and decision rounds, as the second model judges them (N2-N4, N6, N7, N11, N14)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from tests.properties.oracle_cycle import Cycle, Key
+from tests.properties.oracle_rules import Figures, added, must
+
+Body = Mapping[str, Any]
+
+
+def here(cycle: Cycle, unit: str, *kinds: str) -> Key:
+    """The unit in the open round, if it takes part and the round is of one of these kinds."""
+    name = cycle.open_round
+    must(name and cycle.rules.kind(name) in kinds and cycle.takes_part(unit, name))
+    return unit, name
+
+
+def parent_not_yet(cycle: Cycle, unit: str, name: str) -> None:
+    """The parent has not sent its own figures up (N7)."""
+    parent = cycle.parent(unit)
+    must(parent in ("", cycle.root) or cycle.at(parent, name) in ("drafting", "returned"))
+
+
+def sound(cycle: Cycle, unit: str, figures: Mapping[str, int]) -> None:
+    """Figures that the unit may have at all (N3)."""
+    for indicator, value in figures.items():
+        must(indicator in cycle.rules.indicators)
+        if not cycle.has(unit, indicator):
+            must(value == 0)
+            continue
+        most = cycle.rules.most(indicator, cycle.level[unit])
+        must(value >= cycle.rules.least(indicator) and (most is None or value <= most))
+
+
+def complete(cycle: Cycle, unit: str, name: str, figures: Mapping[str, int]) -> None:
+    """What the round requires of whoever has it is there: a missing figure is no zero (N3)."""
+    must(all(one in figures for one in cycle.rules.required(name) if cycle.has(unit, one)))
+
+
+def code_of(cycle: Cycle, reason: Any, purpose: str | None) -> bool:
+    """Whether a reason carries a code that may be given for the act."""
+    code = reason.get("reason_code") if isinstance(reason, Mapping) else reason
+    return cycle.rules.code(code, purpose)
+
+
+def reasons_known(cycle: Cycle, reasons: Mapping[str, Any], purpose: str | None) -> None:
+    """Reasons name indicators; a code given as one is a code for the act."""
+    for indicator, reason in reasons.items():
+        must(indicator in cycle.rules.indicators)
+        if isinstance(reason, Mapping) and reason.get("reason_code") is not None:
+            must(cycle.rules.code(reason["reason_code"], purpose))
+
+
+def adds_up(cycle: Cycle, unit: str, name: str, figures: Figures, items: Figures) -> None:
+    """A figure is the sum of the children's with the unit's own items (N4, N11)."""
+    expected = added([cycle.below(unit, name), items])
+    for indicator in {**expected, **figures}:
+        if cycle.summed(unit, indicator):
+            must(expected.get(indicator, 0) == figures.get(indicator, 0))
+
+
+def within_bounds(cycle: Cycle, unit: str, name: str, figures: Figures) -> None:
+    """In an adjust round: bounded where the protocol says, and nothing that was never issued (N11)."""
+    bounds = cycle.rules.said(name, "bounds")
+    if cycle.rules.kind(name) != "adjust":
+        return
+    base = cycle.base(unit)
+    if unit == cycle.root:  # its figure is the sum: what it changes is what its children change
+        held = cycle.reserve.get((unit, cycle.rules.said(name, "base")), {})
+        base = added([*(cycle.base(child) for child in cycle.children(unit)), held])
+    for indicator in {**base, **figures}:
+        was = base.get(indicator, 0)
+        change = figures.get(indicator, 0) - was
+        if change:
+            must(indicator in base and indicator in bounds["indicators"])
+            bound = bounds["indicators"][indicator]
+            most = max(abs(was) * bound["percent"] // 100, bound["absolute"])
+            must(not _bounded_here(cycle, unit, bounds["level"]) or abs(change) <= most)
+
+
+def _bounded_here(cycle: Cycle, unit: str, level: str) -> bool:
+    """At the level named or, where a branch has no unit of it, at its highest unit below."""
+    parent, lower = cycle.parent(unit), cycle.rules.lower
+    return not lower(level, cycle.level[unit]) and (not parent or lower(level, cycle.level[parent]))
+
+
+def within_ceiling(cycle: Cycle, unit: str, name: str, figures: Figures) -> None:
+    """Each figure that was issued one, and on request their sum, within what was issued (N3)."""
+    ceiling = cycle.rules.said(name, "ceiling")
+    if ceiling is None:
+        return
+    issued = cycle.task(unit, ceiling["round"])
+    must(all(figures[one] <= issued[one] for one in figures if one in issued))
+    for group in cycle.rules.addable() if ceiling.get("also_sum") else ():
+        if any(one in issued for one in group):
+            most = sum(issued.get(one, 0) for one in group)
+            must(sum(figures.get(one, 0) for one in group) <= most)
+
+
+def _may_write(cycle: Cycle, unit: str) -> Key:
+    place = here(cycle, unit, "up", "adjust")
+    must(unit != cycle.root and cycle.at(*place) in ("drafting", "returned"))
+    must(cycle.in_time(*place))
+    answered = cycle.rules.said(place[1], "answers")
+    if answered is not None:
+        levels = cycle.rules.levels_in(answered)
+        holder = unit if cycle.level[unit] in levels else cycle.nearest(unit, levels)
+        must(holder and cycle.reached(holder, answered))
+    parent_not_yet(cycle, *place)
+    return place
+
+
+def draft(cycle: Cycle, who: str, unit: str, body: Body, _: str) -> None:
+    """Replace the working copy (F3)."""
+    place = _may_write(cycle, unit)
+    purpose = "adjust" if cycle.rules.kind(place[1]) == "adjust" else None
+    sound(cycle, unit, body["figures"])
+    for basis, figures in body.get("also", {}).items():
+        must(basis not in ("task", "funded") and basis.isidentifier() and basis.isascii())
+        sound(cycle, unit, figures)
+    reasons_known(cycle, body.get("reasons", {}), purpose)
+    for item in body.get("reconciling", []):
+        must(item["indicator"] in cycle.rules.indicators)
+        must(cycle.rules.code(item["reason_code"], "reconcile"))
+        must(cycle.summed(unit, item["indicator"]))
+    cycle.drafts[place] = dict(body)
+    cycle.typed.setdefault(place, set()).add(who)
+
+
+def submit(cycle: Cycle, who: str, unit: str, _body: Body, _: str) -> None:
+    """Send the working copy up, complete and exact."""
+    place = _may_write(cycle, unit)
+    name = place[1]
+    must(place in cycle.drafts)
+    drafted = cycle.drafts[place]
+    figures = dict(drafted["figures"])
+    if cycle.rules.kind(name) == "adjust":
+        figures = {**cycle.base(unit), **figures}
+        _explained(cycle, unit, figures, drafted.get("reasons", {}))
+    complete(cycle, unit, name, figures)
+    within_bounds(cycle, unit, name, figures)
+    within_ceiling(cycle, unit, name, figures)
+    items = added([{one["indicator"]: one["amount"]} for one in drafted.get("reconciling", [])])
+    children = cycle.children(unit)
+    if children:
+        must(all(done(cycle, child, name) or cycle.silent(child, name) for child in children))
+        adds_up(cycle, unit, name, figures, items)
+    cycle.reported[place], cycle.items[place], cycle.settled[place] = figures, items, {}
+    cycle.also[place] = dict(drafted.get("also", {}))
+    cycle.typed.setdefault(place, set()).add(who)
+    _reach(cycle, place, "submitted")
+
+
+def _explained(cycle: Cycle, unit: str, figures: Figures, reasons: Mapping[str, Any]) -> None:
+    """A change names its reason code, but where the unit only adds up (N11)."""
+    base = cycle.base(unit)
+    for one in {**base, **figures}:
+        if figures.get(one, 0) != base.get(one, 0):
+            must(cycle.summed(unit, one) or code_of(cycle, reasons.get(one), "adjust"))
+
+
+def _reach(cycle: Cycle, place: Key, stage: str) -> None:
+    cycle.stage[place] = stage
+    cycle.acted.add(place)
+
+
+def done(cycle: Cycle, unit: str, name: str) -> bool:
+    """Whether a unit no longer holds a round up (N2, N6, N11)."""
+    stage, kind = cycle.at(unit, name), cycle.rules.kind(name)
+    if kind == "decision":
+        return stage == "decided"
+    if kind == "down":
+        return stage == "distributed" or (stage == "acknowledged" and not cycle.children(unit))
+    if unit == cycle.root or stage == "accepted":
+        return True
+    return kind == "adjust" and stage == "drafting"
+
+
+def withdraw(cycle: Cycle, _who: str, unit: str, _body: Body, _: str) -> None:
+    """Take a submission back (N7)."""
+    place = here(cycle, unit, "up", "adjust")
+    must(cycle.at(*place) == "submitted" and cycle.in_time(*place))
+    # a return stays open until it is answered
+    _reach(cycle, place, "returned" if place in cycle.sent_back else "drafting")
+    cycle.reported[place], cycle.items[place], cycle.also[place] = {}, {}, {}
+
+
+def accept(cycle: Cycle, who: str, unit: str, body: Body, _: str) -> None:
+    """Take a child's figures in, as reported or with a number of the parent's own (N4)."""
+    place = here(cycle, unit, "up", "adjust")
+    own, reasons = body.get("figures", {}), body.get("reasons", {})
+    must(unit != cycle.root and cycle.at(*place) == "submitted")
+    must(who not in cycle.typed[place])
+    parent_not_yet(cycle, *place)
+    sound(cycle, unit, own)
+    reasons_known(cycle, reasons, "settle")
+    said = cycle.number(*place)
+    own = {one: value for one, value in own.items() if said.get(one) != value}
+    must(all(code_of(cycle, reasons.get(one), "settle") for one in own))
+    within_bounds(cycle, *place, {**said, **own})
+    within_ceiling(cycle, *place, {**said, **own})
+    cycle.settled[place] = own
+    cycle.sent_back.discard(place)
+    _reach(cycle, place, "accepted")
+
+
+def return_(cycle: Cycle, who: str, unit: str, body: Body, _: str) -> None:
+    """Send a child's submission back (N7)."""
+    place = here(cycle, unit, "up", "adjust")
+    must(cycle.rules.code(body["reason_code"], "return"))
+    must(unit != cycle.root and cycle.at(*place) in ("submitted", "accepted"))
+    must(who not in cycle.typed[place])
+    parent_not_yet(cycle, *place)
+    cycle.sent_back.add(place)
+    _reach(cycle, place, "returned")
+
+
+def present(cycle: Cycle, _who: str, unit: str, _body: Body, _: str) -> None:
+    """Bring the root's last figures before an assembly (N2)."""
+    place = here(cycle, unit, "decision")
+    must(cycle.at(*place) == "awaiting" and cycle.in_time(*place))
+    _present(cycle, place)
+
+
+def _present(cycle: Cycle, place: Key) -> None:
+    figures = cycle.before_assembly(place[1])
+    must(figures)
+    cycle.presented[place[1]] = figures
+    cycle.decided.pop(place[1], None)
+    cycle.stage[place] = "presented"
+
+
+def decide(cycle: Cycle, _who: str, unit: str, body: Body, _: str) -> None:
+    """Record what was decided; straight away presents first; a rejection leads back (N2)."""
+    place = here(cycle, unit, "decision")
+    name, given, outcome = place[1], body.get("figures") or {}, body["outcome"]
+    must(cycle.at(*place) in ("awaiting", "presented") and cycle.in_time(*place))
+    at_once = cycle.at(*place) == "awaiting"
+    start = cycle.before_assembly(name) if at_once else cycle.presented[name]
+    must(start)
+    sound(cycle, unit, given)
+    figures = {**start, **given}
+    must((figures != start) == (outcome == "amended"))
+    if outcome != "rejected":
+        complete(cycle, unit, name, figures)
+    if at_once:
+        _present(cycle, place)
+    cycle.decided[name] = figures if outcome != "rejected" else {}
+    cycle.stage[place] = "decided"
+    if outcome == "rejected":
+        _reopen(cycle, cycle.rules.said(name, "reopens"))
+
+
+def _reopen(cycle: Cycle, name: str) -> None:
+    """The round runs again: everybody keeps their stage, but the root, and who was silent (N2, N9)."""
+    order = list(cycle.rounds)
+    again = order[order.index(name) :]
+    for later in again:
+        cycle.stage.pop((cycle.root, later), None)
+    for later in again[1:]:
+        del cycle.rounds[later]
+    for place in [one for one in cycle.applied if one[1] == name]:
+        cycle.stage[place] = cycle.applied.pop(place)[1]
+    cycle.rounds[name] = "open"

@@ -1,0 +1,319 @@
+"""Where a walk goes next: to what was seen least, so that every corner is seen often enough."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import cache, lru_cache
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from planflow.access.table import ACTS
+from planflow.errors import Refusal
+from planflow.protocol import loader
+from tests.properties import faults, generators, moves, playing
+from tests.properties.oracle_rules import Rules
+from tests.properties.watched import Cell, Seen, Watched
+
+FOREIGN = Path(__file__).parents[1] / "data" / "protocols"
+GENERATED = "generated"
+DAY = dt.timedelta(days=1)
+MOST_STEPS = {"up": 60, "down": 60, "adjust": 90, "decision": 40}
+PLACES = {
+    "up": ("drafting", "submitted", "accepted", "returned"),
+    "down": ("awaiting", "issued", "acknowledged", "distributed"),
+    "decision": ("awaiting", "presented", "decided"),
+}
+PLACES["adjust"] = PLACES["up"]
+# Where each act of a round is taken at all, by kind of round (N2, N4 to N7, N9).
+ROUND_ACTS = {
+    "up": {
+        "draft": ("drafting", "returned"),
+        "submit": ("drafting", "returned"),
+        "withdraw": ("submitted",),
+        "accept": ("submitted",),
+        "return": ("submitted", "accepted"),
+        "extensions": PLACES["up"],
+    },
+    "down": {
+        "issue": ("awaiting", "acknowledged", "distributed"),
+        "acknowledge": ("issued",),
+        "extensions": PLACES["down"],
+    },
+    "decision": {
+        "present": ("awaiting",),
+        "decide": ("awaiting", "presented"),
+        "extensions": PLACES["decision"],
+    },
+}
+ROUND_ACTS["adjust"] = {**ROUND_ACTS["up"], "fulfil": ("drafting", "returned")}
+
+
+@cache
+def protocols() -> dict[str, str]:
+    """Protocols that are not generated: those that come with planflow, and those of others."""
+    found = {name: loader.find(name) for name in loader.bundled()}
+    return found | {path.stem: path.read_text("utf-8") for path in sorted(FOREIGN.glob("*.yaml"))}
+
+
+Corners = frozenset[tuple[str, str]]  # action and place
+
+
+@lru_cache(maxsize=512)
+def corners(text: str) -> Corners:
+    """Every action in every stage that a protocol's plans can be in."""
+    rules = Rules(text)
+    places = {f"{kind}.{at}" for kind in map(rules.kind, rules.names) for at in PLACES[kind]}
+    return frozenset((act, place) for act in ACTS for place in {*places, "waiting", "settled"})
+
+
+@lru_cache(maxsize=512)
+def reachable(text: str) -> Corners:
+    """Actions in stages where the rules let them be taken."""
+    rules = Rules(text)
+    found: set[tuple[str, str]] = set()
+    for name in rules.names:
+        kind, inner = rules.kind(name), len(rules.levels_in(name)) > 2
+        found |= {
+            (action, f"{kind}.{at}")
+            for action, stages in ROUND_ACTS[kind].items()
+            for at in stages
+            if inner or (action, at) != ("issue", "acknowledged")
+        }
+        # before the round's own first number there may be none to choose
+        told = [at for at in PLACES[kind] if at not in ("drafting", "awaiting")]
+        found |= {("headline", f"{kind}.{at}") for at in told}
+    return frozenset(found | set(_of_promises(rules)))
+
+
+def _of_promises(rules: Rules) -> Iterator[tuple[str, str]]:
+    """From the issue that binds until the settling round closes, promises are made and passed on."""
+    if not rules.adjust or rules.adjust not in rules.names[1:]:
+        return
+    base = rules.said(rules.adjust, "base")
+    inner = len(rules.levels_in(base)) > 2
+    holding = ["down.issued", "down.acknowledged", *["down.distributed"] * inner]
+    for place in [*holding, *(f"adjust.{at}" for at in PLACES["adjust"])]:
+        yield "commitments", place
+        yield "waive", place
+    if inner:
+        yield "distribute", "down.distributed"
+    if len(rules.levels_in(rules.adjust)) > 2:
+        yield "distribute", "adjust.drafting"
+
+
+@dataclass
+class Aim:
+    """How often each corner is to be tried and, where it can be, taken; by protocol."""
+
+    goal: int
+    seen: Seen = field(default_factory=Seen)
+    texts: dict[str, list[str]] = field(default_factory=dict)
+
+    def meet(self, label: str, text: str) -> None:
+        """A protocol is in the run."""
+        self.texts.setdefault(label, []).append(text)
+
+    def short(self, label: str, corner: tuple[str, str], *, possible: bool) -> int:
+        """How many more times a corner must be seen."""
+        cell = (label, *corner)
+        lack = self.goal - self.seen.tried[cell]
+        return max(0, lack, self.goal - self.seen.taken[cell] if possible else 0)
+
+    def missing(self, label: str, texts: Iterable[str], kind: str = "") -> dict[Cell, int]:
+        """Corners seen too seldom, of one kind of round or of all, and by how much."""
+        texts = list(texts)
+        every = frozenset().union(*map(corners, texts))
+        able = frozenset().union(*map(reachable, texts))
+        short = {
+            (label, *one): self.short(label, one, possible=one in able)
+            for one in every
+            if one[1].startswith(kind)
+        }
+        return {cell: lack for cell, lack in short.items() if lack}
+
+    def all_missing(self) -> dict[Cell, int]:
+        """The same of all protocols in the run."""
+        found: dict[Cell, int] = {}
+        for label, texts in self.texts.items():
+            found |= self.missing(label, dict.fromkeys(texts))
+        return found
+
+    def neediest(self) -> str:
+        """The protocol of which most is missing; one that was not met yet comes first."""
+        labels = [*protocols(), GENERATED]
+        if new := [label for label in labels if label not in self.texts]:
+            return new[0]
+        lacks = {one: sum(self.missing(one, set(self.texts[one])).values()) for one in labels}
+        return max(labels, key=lambda one: (lacks[one], -len(self.texts[one])))
+
+
+@dataclass
+class Walk:
+    """One cycle from the first round to the last, as many steps in each as it still has to tell."""
+
+    board: Watched
+    text: str
+    aim: Aim
+    rng: Random
+    steps: int = 0  # in this round
+    over: bool = False
+    stuck: bool = False
+
+    @classmethod
+    def begin(cls, label: str, seed: int, aim: Aim, board: type[Watched] = Watched) -> Walk:
+        """A walk over a protocol by name, or over a new one; over a new tree in any case."""
+        rng = Random(seed)
+        text = generators.protocol(seed) if label == GENERATED else protocols()[label]
+        tree = generators.tree(text, rng.getrandbits(32))
+        aim.meet(label, text)
+        return cls(board.begin(text, tree, label, aim.seen), text, aim, rng)
+
+    def go_on(self, count: int) -> None:
+        """A few steps; then on to the next round where this one has nothing new to tell."""
+        for _ in range(count):
+            self.step()
+        self.steps += count
+        kind, most = self._kind()
+        told = not self.aim.missing(self.board.label, [self.text], kind)
+        if told or self.steps >= most:
+            self.turn_over()
+
+    def _kind(self) -> tuple[str, int]:
+        """The kind of stages that plans are in, and how many steps to stay there at most."""
+        board = self.board
+        if board.kind:
+            return board.kind, MOST_STEPS[board.kind]
+        if board.cycle.settled or not board.cycle.rounds:
+            return "settled" if board.cycle.settled else "waiting", 12
+        last = next(reversed(board.cycle.rounds))
+        return board.negotiation.protocol.rounds_by_name[last].kind, 12
+
+    def step(self) -> None:
+        """Something: mostly what may be done and was done least, else anything, right or wrong."""
+        board, rng = self.board, self.rng
+        chance, likely = rng.random(), 0.45 if self.aim.seen.share > 0.4 else 0.75
+        with contextlib.suppress(Refusal):
+            if chance < 0.02:
+                board.tick(DAY * rng.choice((1, 1, 2, 5, 12)))
+            elif chance < 0.05:
+                self._turn()
+            elif chance < likely:
+                self._likely()
+            else:
+                self._anything()
+
+    def turn_over(self) -> None:
+        """Finish what is open or, between rounds, open what comes next; uncounted."""
+        board, names = self.board, list(self.board.negotiation.protocol.rounds_by_name)
+        self.over, self.steps = board.cycle.settled, 0
+        board.counting = False
+        try:
+            if board.round:
+                playing.finish(board, self.rng)
+            elif not self.over:
+                name = next(name for name in names if name not in board.cycle.rounds)
+                board.open(name, self.terms(name))
+        except (Refusal, playing.Stuck):
+            self.over = self.stuck = True
+        finally:
+            board.counting = True
+
+    def terms(self, name: str) -> dict[str, Any]:
+        """Times for some levels, and silences, sometimes wrong ones."""
+        board, rng = self.board, self.rng
+        levels = sorted(board.negotiation.protocol.levels_of(name))
+        today = board.now.astimezone(dt.timezone(dt.timedelta(hours=8))).date()
+        body: dict[str, Any] = {"windows": {}, "silence": {}}
+        for level in levels:
+            if rng.random() < 0.4:
+                due = today + DAY * rng.choice((3, 20, 60, 200))
+                body["windows"][level] = {"due_at": due.isoformat()}
+                if rng.random() < 0.1:
+                    body["windows"][level]["opens_at"] = (today + DAY).isoformat()
+        kind = board.negotiation.protocol.rounds_by_name[name].kind
+        rule = {"up": "zero", "down": f"received_after_{rng.randint(1, 4)}"}.get(kind, "stay_open")
+        body["silence"] = {level: rule for level in body["windows"] if rng.random() < 0.4}
+        return body
+
+    def _turn(self) -> None:
+        """Open what comes next, or try to close what is open."""
+        board, rng = self.board, self.rng
+        names = [one.name for one in board.negotiation.protocol.rounds]
+        left = [name for name in names if name not in board.cycle.rounds]
+        if board.round and rng.random() < 0.7:
+            board.close(board.round, rng.choice(({}, playing.APPLYING, {"apply_silence": True})))
+        elif not board.round and left:
+            name = left[0] if rng.random() < 0.7 else rng.choice(names)
+            body = self.terms(name)
+            if rng.random() < 0.2:
+                level = rng.choice([one.name for one in board.negotiation.protocol.levels])
+                rule = rng.choice(("zero", "last_issued", "received_after_0", "received_after_2"))
+                body["silence"][level] = rule
+            if rng.random() < 0.1:
+                body["windows"][rng.choice([*body["silence"], "none"])] = {"due_at": "2019-07-01"}
+            board.open(name, body)
+        else:
+            board.open(rng.choice(names))
+
+    def _ranked(self, counts: Any, pairs: list[tuple[str, str, str]]) -> list[tuple[str, str, str]]:
+        label, rng = self.board.label, self.rng
+        rank = {pair: counts[label, pair[1], pair[2]] + rng.random() for pair in pairs}
+        return sorted(pairs, key=rank.__getitem__)
+
+    def _likely(self) -> None:
+        """What may be done now and was taken least."""
+        board = self.board
+        places = [(code, board.place(code)) for code in board.nodes]
+        pairs = [(code, a, at) for code, at in places for a in MAYBE if _maybe(a, at)]
+        for code, action, _ in self._ranked(board.seen.taken, pairs):
+            who = self._hand(code, action)
+            if board.blocked(who, code, action) is None:
+                self._do(who, code, action, wrong=self.rng.random() < 0.1)
+                return
+        self._turn()
+
+    def _anything(self) -> None:
+        """What was tried least, by whoever, right or wrong."""
+        board, rng = self.board, self.rng
+        places = [(code, board.place(code)) for code in board.nodes]
+        pairs = [(code, action, at) for code, at in places for action in ACTS]
+        code, action, _ = self._ranked(board.seen.tried, pairs)[0]
+        if rng.random() < 0.2:
+            code, action = rng.choice(list(board.nodes)), rng.choice(list(ACTS))
+        who = self._hand(code, action)
+        if rng.random() < 0.1:
+            who = rng.choice(sorted(board.grants))
+        self._do(who, code, action, wrong=rng.random() < 0.6)
+
+    def _do(self, who: str, code: str, action: str, *, wrong: bool) -> None:
+        make = faults.spoilt if wrong else moves.one
+        promise, body = make(self.board, code, action, self.rng)
+        self.board.act(who, code, action, body, promise)
+
+    def _hand(self, code: str, action: str) -> str:
+        """Somebody who may: a planner, an admin, or the person who sits at two desks."""
+        board, rng = self.board, self.rng
+        parent = board.parent(code)
+        place = code if ACTS[action][0] == "own" or parent is None else parent
+        if not board.nodes[place].is_root and rng.random() < 0.1:
+            return "both"
+        planners = ("draft", "submit", "withdraw", "acknowledge")
+        return place.lower() if action in planners and rng.random() < 0.5 else place
+
+
+def _maybe(action: str, place: str) -> bool:
+    return (action, place) in POSSIBLE or action in ANYWHERE
+
+
+ANYWHERE = {"headline", "commitments", "distribute", "waive"}
+POSSIBLE = {
+    (action, f"{kind}.{at}")
+    for kind, acts in ROUND_ACTS.items()
+    for action, stages in acts.items()
+    for at in stages
+}
+MAYBE = tuple(ACTS)
