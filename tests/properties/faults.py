@@ -100,7 +100,7 @@ def _some_allocation(board: Board, body: Body, rng: Random) -> Body:
 def _share_off(board: Board, body: Body, rng: Random) -> None:
     _figure_off(board, _some_allocation(board, body, rng), rng)
     if rng.random() < 0.5:
-        body["reason"] = "上浮"
+        body["markup"] = {_indicator(board, rng): rng.choice(("上浮", " "))}
 
 
 def _share_more(board: Board, body: Body, rng: Random) -> None:

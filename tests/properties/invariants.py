@@ -74,6 +74,7 @@ def sums_of(board: Board, name: str) -> None:
         base = protocol.rounds_by_name[name].base
         split = board.plan(root).record(base).split if base else None
         parts.append(split.reserve if split else {})
+        parts.append({one: -more for one, more in split.markup.items()} if split else {})
         for off in exact.differences(exact.total(parts), _number(board, root, name)):
             assert _stays(board, root, off.indicator), f"the root in {name}: {off}"
 

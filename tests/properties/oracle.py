@@ -54,7 +54,10 @@ class Oracle(Cycle):
         must(all(self.rounds.get(one) == "closed" for one in rules.before(name)))
         silence = {**(rules.said(name, "silence") or {}), **body.get("silence", {})}
         windows = body.get("windows", {})
-        must({*silence, *windows} <= set(rules.levels_in(name)))
+        acting = (
+            [self.level[self.root]] if rules.kind(name) == "decision" else rules.levels_in(name)
+        )
+        must({*body.get("silence", {}), *windows} <= set(acting))
         for level, rule in silence.items():
             must(rule == "stay_open" or self._meaningful(name, level, rule))
         times: dict[str, tuple[dt.datetime | None, dt.datetime | None]] = {
@@ -108,6 +111,7 @@ class Oracle(Cycle):
             self.stage[unit, name] = "acknowledged" if kind == "down" else "accepted"
         if kind in ("up", "adjust"):
             self.reported[self.root, name] = sums
+            self.also[self.root, name] = self.further_below(self.root, name)
             self.stage[self.root, name] = "accepted"
         self.rounds[name] = "closed"
 

@@ -46,6 +46,7 @@ class Cycle:
         self.issued_at: dict[Key, dt.datetime] = {}
         self.total: dict[Key, Figures] = {}
         self.reserve: dict[Key, Figures] = {}
+        self.markup: dict[Key, Figures] = {}
         self.presented: dict[str, Figures] = {}
         self.decided: dict[str, Figures] = {}
         self.drafts: dict[Key, dict[str, Any]] = {}
@@ -223,19 +224,41 @@ class Cycle:
         """What the children's numbers add up to; in an adjust round what is held back belongs to it."""
         parts: list[Mapping[str, int]] = [self.number(child, name) for child in self.children(unit)]
         if self.rules.kind(name) == "adjust":
-            parts.append(self.reserve.get((unit, self.rules.said(name, "base")), {}))
-            parts += [
-                {one["indicator"]: one["held"]}
-                for one in self.promises
-                if one["unit"] == unit and one["status"] == "fulfilled" and one["passed"]
-            ]
+            parts.append(self.held_back(unit))
         return added(parts)
 
-    def summed(self, unit: str, indicator: str) -> bool:
-        """Whether the number of a unit with children is a sum, or is entered by the unit itself."""
+    def held_back(self, unit: str) -> Figures:
+        """What the unit still holds of its base, kept promises included; its markup is not its own."""
+        base = (unit, self.rules.said(self.rules.adjust, "base"))
+        kept = [
+            {one["indicator"]: one["held"]}
+            for one in self.promises
+            if one["unit"] == unit and one["status"] == "fulfilled" and one["passed"]
+        ]
+        above = {one: -more for one, more in self.markup.get(base, {}).items()}
+        return added([self.reserve.get(base, {}), above, *kept])
+
+    def further_below(self, unit: str, name: str) -> dict[str, Figures]:
+        """What the children's further numbers add up to, by basis."""
+        told = [
+            self.also.get((child, name), {})
+            for child in self.children(unit)
+            if not self.silent(child, name)
+        ]
+        bases = {basis for one in told for basis in one}
+        return {basis: added([one.get(basis, {}) for one in told]) for basis in bases}
+
+    def passed_on(self, unit: str, indicator: str) -> bool:
+        """Whether some child is of a level that has the indicator; else it stays here whole (N5)."""
         return any(
             self.rules.reaches(indicator, self.level[child]) for child in self.children(unit)
         )
+
+    def summed(self, unit: str, indicator: str) -> bool:
+        """Whether the number of a unit is its children's sum, and nothing it enters itself (N4)."""
+        entry = self.rules.indicators[indicator].get("entry_level")
+        above = entry is not None and self.rules.lower(entry, self.level[unit])
+        return bool(self.children(unit)) and (above or self.passed_on(unit, indicator))
 
     def offers(self, unit: str) -> Iterator[tuple[str, str, str]]:
         """Every number that stands, as indicator, round and basis: a headline is one of them (N3)."""

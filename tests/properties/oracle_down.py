@@ -47,13 +47,15 @@ def issue(cycle: Cycle, _who: str, unit: str, body: Body, _: str) -> None:
     held = dict(body.get("reserve", {}))
     must(all(value >= 0 and one in cycle.rules.indicators for one, value in held.items()))
     whole = _whole(cycle, unit, body, added([*given.values(), held]))
-    _exact(cycle, unit, whole, added([*given.values(), held]), held, bool(body.get("reason")))
+    marked = _exact(cycle, unit, whole, added([*given.values(), held]), held)
+    reasons_known(cycle, body.get("markup", {}), "issue")
+    must(all(said(body.get("markup", {}).get(one)) for one in marked))
     changed = [one for one in children if cycle.issued.get((one, name)) != given[one]]
     for one in cycle.promises:
         if one["status"] == "open" and one["unit"] in changed and one["amends"] == name:
             before = cycle.issued[one["unit"], name].get(one["indicator"])
             must(given[one["unit"]].get(one["indicator"]) == before)
-    cycle.total[place], cycle.reserve[place] = whole, held
+    cycle.total[place], cycle.reserve[place], cycle.markup[place] = whole, held, marked
     cycle.stage[place] = "distributed"
     for child in changed:
         cycle.issued[child, name], cycle.stage[child, name] = given[child], "issued"
@@ -76,15 +78,25 @@ def _whole(cycle: Cycle, unit: str, body: Body, parts: Figures) -> Figures:
     return whole
 
 
-def _exact(
-    cycle: Cycle, unit: str, whole: Figures, parts: Figures, held: Figures, said_why: bool
-) -> None:
-    """Children and reserve are what was issued. What no child can have stays here whole."""
+def _exact(cycle: Cycle, unit: str, whole: Figures, parts: Figures, held: Figures) -> Figures:
+    """Children and reserve are what was issued; what exceeds it is markup, where that is allowed.
+
+    What no child can have stays here whole. Nothing is held back where something is added (N5).
+    """
+    marked: Figures = {}
     for one in {**whole, **parts}:
-        due = whole.get(one, 0) if cycle.summed(unit, one) else 0
+        due = whole.get(one, 0) if cycle.passed_on(unit, one) else 0
         more = parts.get(one, 0) - due
-        marked_up = cycle.rules.marks_up and said_why and more > 0 and not held.get(one)
-        must(more == 0 or marked_up)
+        if more:
+            must(cycle.rules.marks_up and more > 0 and one in whole and not held.get(one))
+            marked[one] = more
+    return marked
+
+
+def said(reason: Any) -> bool:
+    """Whether a reason says anything: a code, or words."""
+    words = reason.values() if isinstance(reason, Mapping) else [reason]
+    return any(word and word.strip() for word in words)
 
 
 def _explained(cycle: Cycle, name: str, allocation: Mapping[str, Any]) -> None:
@@ -93,7 +105,7 @@ def _explained(cycle: Cycle, name: str, allocation: Mapping[str, Any]) -> None:
     asked = cycle.number(allocation["unit"], against) if against else {}
     for indicator, value in allocation["figures"].items():
         if asked.get(indicator, value) != value:
-            must(allocation.get("reasons", {}).get(indicator))
+            must(said(allocation.get("reasons", {}).get(indicator)))
 
 
 def extensions(cycle: Cycle, _who: str, unit: str, body: Body, _: str) -> None:
@@ -160,6 +172,8 @@ def distribute(cycle: Cycle, _who: str, unit: str, body: Body, promise: str) -> 
     must(len(shares) == len(body["allocations"]) and set(shares) <= set(children))
     must(sum(shares.values()) + held == change)
     must(0 <= held <= change or change <= held <= 0)
+    # a cut may release what is still held back, and no more
+    must(held >= 0 or -held <= cycle.held_back(unit).get(one["indicator"], 0))
     taking = {child: amount for child, amount in shares.items() if amount}
     starts = {child: cycle.now_bound(child).get(one["indicator"], 0) for child in taking}
     for child, amount in taking.items():

@@ -69,8 +69,8 @@ def within_bounds(cycle: Cycle, unit: str, name: str, figures: Figures) -> None:
         return
     base = cycle.base(unit)
     if unit == cycle.root:  # its figure is the sum: what it changes is what its children change
-        held = cycle.reserve.get((unit, cycle.rules.said(name, "base")), {})
-        base = added([*(cycle.base(child) for child in cycle.children(unit)), held])
+        bases = [cycle.base(child) for child in cycle.children(unit)]
+        base = added([*bases, cycle.held_back(unit)])
     for indicator in {**base, **figures}:
         was = base.get(indicator, 0)
         change = figures.get(indicator, 0) - was
@@ -119,15 +119,20 @@ def draft(cycle: Cycle, who: str, unit: str, body: Body, _: str) -> None:
     purpose = "adjust" if cycle.rules.kind(place[1]) == "adjust" else None
     sound(cycle, unit, body["figures"])
     for basis, figures in body.get("also", {}).items():
-        must(basis not in ("task", "funded") and basis.isidentifier() and basis.isascii())
+        must(_basis(basis))
         sound(cycle, unit, figures)
     reasons_known(cycle, body.get("reasons", {}), purpose)
     for item in body.get("reconciling", []):
         must(item["indicator"] in cycle.rules.indicators)
         must(cycle.rules.code(item["reason_code"], "reconcile"))
+        must(item.get("basis", "task") == "task" or _basis(item["basis"]))
         must(cycle.summed(unit, item["indicator"]))
     cycle.drafts[place] = dict(body)
     cycle.typed.setdefault(place, set()).add(who)
+
+
+def _basis(name: str) -> bool:
+    return name not in ("task", "funded") and name.isidentifier() and name.isascii()
 
 
 def submit(cycle: Cycle, who: str, unit: str, _body: Body, _: str) -> None:
@@ -143,15 +148,44 @@ def submit(cycle: Cycle, who: str, unit: str, _body: Body, _: str) -> None:
     complete(cycle, unit, name, figures)
     within_bounds(cycle, unit, name, figures)
     within_ceiling(cycle, unit, name, figures)
-    items = added([{one["indicator"]: one["amount"]} for one in drafted.get("reconciling", [])])
+    items = _items(drafted, "task")
     children = cycle.children(unit)
     if children:
         must(all(done(cycle, child, name) or cycle.silent(child, name) for child in children))
+        _zeros_said(cycle, unit, name, figures, items)
         adds_up(cycle, unit, name, figures, items)
+        _further_adds_up(cycle, unit, name, drafted)
     cycle.reported[place], cycle.items[place], cycle.settled[place] = figures, items, {}
     cycle.also[place] = dict(drafted.get("also", {}))
     cycle.typed.setdefault(place, set()).add(who)
     _reach(cycle, place, "submitted")
+
+
+def _items(drafted: Body, basis: str) -> Figures:
+    given = [one for one in drafted.get("reconciling", []) if one.get("basis", "task") == basis]
+    return added([{one["indicator"]: one["amount"]} for one in given])
+
+
+def _zeros_said(
+    cycle: Cycle, unit: str, name: str, figures: Mapping[str, int], items: Figures
+) -> None:
+    """In an up round a sum that is 0 is said as well: a missing figure is never zero (N3)."""
+    if cycle.rules.kind(name) != "up":
+        return
+    told = [
+        {one: value for one, value in cycle.number(child, name).items() if cycle.has(child, one)}
+        for child in cycle.children(unit)
+    ]
+    must(all(one in figures for one, value in added([*told, items]).items() if value == 0))
+
+
+def _further_adds_up(cycle: Cycle, unit: str, name: str, drafted: Body) -> None:
+    """Of further numbers, what some child reports is reported and adds up, with items of its own."""
+    also = drafted.get("also", {})
+    for basis, sums in cycle.further_below(unit, name).items():
+        given, items = also.get(basis, {}), _items(drafted, basis)
+        for one, amount in sums.items():
+            must(one in given and given[one] == amount + items.get(one, 0))
 
 
 def _explained(cycle: Cycle, unit: str, figures: Figures, reasons: Mapping[str, Any]) -> None:
@@ -200,6 +234,8 @@ def accept(cycle: Cycle, who: str, unit: str, body: Body, _: str) -> None:
     said = cycle.number(*place)
     own = {one: value for one, value in own.items() if said.get(one) != value}
     must(all(code_of(cycle, reasons.get(one), "settle") for one in own))
+    if cycle.rules.kind(place[1]) == "adjust":  # a sum is the task as it stands (N11)
+        must(not any(cycle.summed(unit, one) and v != said.get(one, 0) for one, v in own.items()))
     within_bounds(cycle, *place, {**said, **own})
     within_ceiling(cycle, *place, {**said, **own})
     cycle.settled[place] = own
@@ -264,4 +300,5 @@ def _reopen(cycle: Cycle, name: str) -> None:
         del cycle.rounds[later]
     for place in [one for one in cycle.applied if one[1] == name]:
         cycle.stage[place] = cycle.applied.pop(place)[1]
+    cycle.times[name], cycle.silence[name] = {}, {}  # the terms of the first run are over
     cycle.rounds[name] = "open"

@@ -11,10 +11,11 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from planflow.access.table import ACTS
+from planflow.access.table import ACTS as RIGHTS
 from planflow.errors import Refusal
 from planflow.protocol import loader
 from tests.properties import faults, generators, moves, playing
+from tests.properties.oracle import ACTS
 from tests.properties.oracle_rules import Rules
 from tests.properties.watched import Cell, Seen, Watched
 
@@ -225,7 +226,10 @@ class Walk:
     def terms(self, name: str) -> dict[str, Any]:
         """Times for some levels, and silences, sometimes wrong ones."""
         board, rng = self.board, self.rng
+        kind = board.negotiation.protocol.rounds_by_name[name].kind
         levels = sorted(board.negotiation.protocol.levels_of(name))
+        if kind == "decision":  # the root's alone
+            levels = [board.nodes[board.cycle.root].level]
         today = board.now.astimezone(dt.timezone(dt.timedelta(hours=8))).date()
         body: dict[str, Any] = {"windows": {}, "silence": {}}
         for level in levels:
@@ -234,7 +238,6 @@ class Walk:
                 body["windows"][level] = {"due_at": due.isoformat()}
                 if rng.random() < 0.1:
                     body["windows"][level]["opens_at"] = (today + DAY).isoformat()
-        kind = board.negotiation.protocol.rounds_by_name[name].kind
         rule = {"up": "zero", "down": f"received_after_{rng.randint(1, 4)}"}.get(kind, "stay_open")
         body["silence"] = {level: rule for level in body["windows"] if rng.random() < 0.4}
         return body
@@ -298,7 +301,7 @@ class Walk:
         """Somebody who may: a planner, an admin, or the person who sits at two desks."""
         board, rng = self.board, self.rng
         parent = board.parent(code)
-        place = code if ACTS[action][0] == "own" or parent is None else parent
+        place = code if RIGHTS[action][0] == "own" or parent is None else parent
         if not board.nodes[place].is_root and rng.random() < 0.1:
             return "both"
         planners = ("draft", "submit", "withdraw", "acknowledge")

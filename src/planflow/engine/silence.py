@@ -8,14 +8,13 @@ import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from planflow.domain.calendar import Calendar
+from planflow.domain.calendar import Calendar, workday_before
 from planflow.domain.moments import end_of, local_date
 from planflow.domain.units import UnitNode
 from planflow.engine import checks, numbers
 from planflow.engine.machine import START_OF_KIND, Negotiation, enter, lapses, stage
 from planflow.engine.scene import Ground, Scene, Seat, takes_part, window_of
 from planflow.engine.state import CycleState, Lapse, PlanState
-from planflow.engine.windows import workday_before
 from planflow.protocol import silence
 from planflow.protocol.models import Round
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from planflow.domain.calendar import Calendar
+from planflow.domain.calendar import Calendar, workdays_after
 from planflow.domain.commands import Extend, OpenRound, WindowTerms
 from planflow.domain.events import Draft, spoken
 from planflow.domain.moments import begin_of, end_of, local_date, shown
@@ -72,22 +72,6 @@ def terms_of(opening: Opening, command: OpenRound) -> dict[str, Any]:
         parts["silence"] = rules
     assumed = _years_assumed(opening, max(counted, default=0))
     return parts | ({"calendar": {"assumed": assumed}} if assumed else {})
-
-
-def workdays_after(day: dt.date, count: int, calendar: Calendar) -> dt.date:
-    """The working day that comes `count` after a day, which is not counted itself."""
-    while count:
-        day += _DAY
-        count -= calendar.is_workday(day)
-    return day
-
-
-def workday_before(today: dt.date, count: int, calendar: Calendar) -> dt.date:
-    """The last day from which `count` working days have passed in full before today."""
-    day = today - _DAY
-    while workdays_after(day, count, calendar) >= today:
-        day -= _DAY
-    return day
 
 
 def extend(scene: Scene, command: Extend, hand: Hand) -> list[Draft]:

@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from planflow.domain.calendar import Calendar
-from planflow.engine.windows import workday_before, workdays_after
+from planflow.domain.calendar import Calendar, workday_before, workdays_after
 from planflow.errors import Fault
 from planflow.services import calendars
 
