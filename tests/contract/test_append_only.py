@@ -144,7 +144,7 @@ def play_on(world: World) -> None:
 
     Somebody stands in for the city's admin for a while.
     """
-    world.end("city", world.delegate("city", "system", "C").id)
+    world.end("city", world.delegate("city", "a", "C").id)
     world.play_all()
     assert world.get().settled
     world.cycle("next")
