@@ -196,7 +196,7 @@ class Walk:
     def step(self) -> None:
         """Something: mostly what may be done and was done least, else anything, right or wrong."""
         board, rng = self.board, self.rng
-        chance, likely = rng.random(), 0.45 if self.aim.seen.share > 0.4 else 0.75
+        chance, likely = rng.random(), 0.35 if self.aim.seen.share > 0.34 else 0.75
         with contextlib.suppress(Refusal):
             if chance < 0.02:
                 board.tick(DAY * rng.choice((1, 1, 2, 5, 12)))
