@@ -468,3 +468,9 @@ def assert_sentences(refusal: Refusal, lang: str) -> None:
         assert not re.search(r"[{}]|\[\[|\]\]|None", said), said
         assert UNKNOWN not in said, f"{code} lacks a parameter: {said} {dict(params)}"
         assert said.endswith("。" if lang == "zh" else "."), said
+
+
+def test_a_key_is_checked_for_rounds_as_for_plans(stand: Stand) -> None:
+    world = stand("up1")
+    refused = world.refused("invalid", lambda: world.close("up1", key="k" * 300))
+    assert refused.codes == ["bad_key"]

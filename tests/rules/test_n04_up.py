@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from planflow.services.site import open_site
+from tests.databases import Databases, settings
 from tests.rules.conftest import At
 from tests.rules.found import named, places, sums
 from tests.world import World
@@ -202,3 +204,23 @@ def test_nothing_is_reconciled_where_an_indicator_is_entered(at: At) -> None:
     body = {"figures": A, "reconciling": [item("county_exit", 1)]}
     refused = world.refused("invalid", lambda: world.act("county", "A", "draft", body))
     assert named(refused, "indicator", "unit") == [("no_sum_to_reconcile", "county_exit", "A")]
+
+
+def test_above_the_entry_level_a_figure_is_a_sum_even_of_nobody(databases: Databases) -> None:
+    """City D has a township and no county: nobody below it may have an exit, so it has none."""
+    site = open_site(settings(databases.migrated()))
+    world = World(site)
+    world.units("code,name,level,parent\nR,R,region,\nD,D,city,R\nT,T,township,D\n")
+    for unit in "RDT":
+        world.user(unit.lower(), "admin", unit)
+    world.cycle(who="r", leaf_level="township", no_task=())
+    world.open("up1", who="r")
+    world.report("T", {"persons": 5, "villages": 1})
+    world.act("d", "T", "accept")
+    figures = {"persons": 5, "villages": 1, "county_exit": 99}
+    world.act("d", "D", "draft", {"figures": figures})
+    refused = world.refused("guard_failed", lambda: world.act("d", "D", "submit"))
+    assert sums(refused) == [("sums_exact", "county_exit", 0, 99, 99)]
+    world.act("d", "D", "draft", {"figures": {**figures, "county_exit": 0}})
+    world.act("d", "D", "submit")
+    site.close()

@@ -319,6 +319,27 @@ def test_who_stays_away_from_an_adjust_keeps_the_base(answering: Timed) -> None:
     assert here.plan("a", "A").figures["adjust"]["persons"] == 60
     assert here.plan("a", "A").headline["persons"].value == 60
     assert here.get().settled
+    assert here.get().silence["adjust"].units == 1  # not those above it, who moved nothing
+    audit(here.site)
+
+
+def test_silence_above_somebody_who_answered_breaks_no_sum(answering: Timed) -> None:
+    """The city's last issued figures are not what its counties reported: it is named (N4)."""
+    here = answering
+    here.open("up2", body=declared(city="last_issued"))
+    for unit in "AB":
+        here.report(unit, {"persons": 10, "villages": 60})
+        here.accept(unit)
+    here.clock.set("2100-03-21 09:00")
+    with here.refused("guard_failed") as seen:
+        here.silenced("up2")
+    [off] = [one for one in seen.refusal.findings if one.params["indicator"] == "persons"]
+    fields = ("unit", "expected", "got", "difference")
+    assert (off.code, *(off.params[name] for name in fields)) == ("sums_exact", "C", 20, 95, 75)
+    here.extend("region", "C", "2100-04-30")
+    here.report("C", {"persons": 20, "villages": 120})
+    here.accept("C")
+    here.close("up2")
     audit(here.site)
 
 
