@@ -37,6 +37,7 @@ class Machine:
     folder: Path
     full: bool
     made: int = 0
+    version: str = ""
 
     def postgresql(self) -> str:
         """The address of an empty database."""
@@ -125,10 +126,10 @@ PARTS: dict[str, Callable[[Machine], Iterator[str]]] = {
 HEAD = """\
 # Speed / 速度
 
-Measured by `make bench ARGS=--full` on {machine}. A ratio compares planflow with a
-floor that reads and writes the same rows in the same run; rates are this machine's alone.
+Measured by `{call}` on {machine}. A ratio compares planflow with a floor that reads
+and writes the same rows in the same run; rates are this machine's alone.
 
-在上述机器上由 `make bench ARGS=--full` 测得。比值是与读写同样的行的底线程序在同一次运行中相比。
+在上述机器上由 `{call}` 测得。比值是与读写同样的行的底线程序在同一次运行中相比。
 
 ```text
 {lines}
@@ -153,12 +154,17 @@ def main() -> None:
             try:
                 binaries = Path(pgserver.__file__).parent / "pginstall" / "bin"
                 at = Machine(server.get_uri(), binaries, folder, given.full)
+                with psycopg.connect(at.uri) as connection:
+                    at.version = str(connection.info.server_version // 10_000)
                 lines = list(_told(at, given.parts or list(PARTS)))
             finally:
                 server.cleanup()
                 shutil.rmtree(server.pgdata, ignore_errors=True)
     if given.write:
-        given.write.write_text(HEAD.format(machine=_machine(), lines="\n".join(lines)), "utf-8")
+        call = "make bench ARGS=--full" if given.full else "make bench"
+        given.write.write_text(
+            HEAD.format(call=call, machine=_machine(at), lines="\n".join(lines)), "utf-8"
+        )
 
 
 def _told(at: Machine, parts: list[str]) -> Iterator[str]:
@@ -168,11 +174,10 @@ def _told(at: Machine, parts: list[str]) -> Iterator[str]:
             yield line
 
 
-def _machine() -> str:
+def _machine(at: Machine) -> str:
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**30
-    return (
-        f"{os.cpu_count()} cores, {memory} GiB, Python {platform.python_version()}, PostgreSQL 16"
-    )
+    size = f"{os.cpu_count()} cores, {memory} GiB"
+    return f"{size}, Python {platform.python_version()}, PostgreSQL {at.version}"
 
 
 if __name__ == "__main__":

@@ -205,6 +205,7 @@ class CycleUnitRow(SQLModel, table=True):
         UniqueConstraint("cycle_id", "code"),
         Index("cycle_unit_path", "cycle_id", "path"),
         Index("cycle_unit_parent", "cycle_id", "parent_code"),
+        Index("cycle_unit_idle", "cycle_id", "no_task"),
     )
     cycle_id: str = Field(primary_key=True)
     unit_id: str = Field(primary_key=True)
