@@ -66,10 +66,13 @@ def outline(at: Negotiation) -> None:
     assert at.own("HQ", "issue", issue(given))["state"] == "outline.distributed"
     at.own("NORTH", "acknowledge")
     more = {"N1": {"output": 1_000, "profit": 2_000}, "N2": {"output": 500, "profit": -500}}
-    assert failed(at.own("NORTH", "issue", issue(more), status=409)) == [
-        ("split_exact", "output", 1_400, 1_500, 100)
+    unsaid = at.own("NORTH", "issue", issue(more), status=422)
+    assert [(one["code"], one["field"], one["got"]) for one in unsaid["errors"]] == [
+        ("missing_markup_reason", "markup.output", 100)
     ]
-    at.own("NORTH", "issue", issue(more) | {"reason": "留有余地"})
+    at.own("NORTH", "issue", issue(more) | {"markup": {"output": "留有余地"}})
+    [told] = at.people["N1"].plan("N1")["markups"]
+    assert (told["unit"], told["issued"], told["added"]) == ("NORTH", 1_400, 100)
     at.pass_on("SOUTH", {"S1": given["SOUTH"]}, without="workshop")
     for plant in ("N1", "N2", "S1"):
         at.own(plant, "acknowledge")
