@@ -106,7 +106,9 @@ def no_task(tx: Tx, cycle: str, seen_from: Sequence[str]) -> list[UnitNode]:
     seen = exists().where(
         above.c.cycle_id == cycle,
         above.c.unit_id.in_(seen_from),
-        or_(UNITS.c.path == above.c.path, UNITS.c.path.startswith(above.c.path + SEPARATOR)),
+        # Compared letter by letter: a code may hold what a pattern takes for a wildcard.
+        func.substr(UNITS.c.path + SEPARATOR, 1, func.length(above.c.path) + 1)
+        == above.c.path + SEPARATOR,
     )
     rows = tx.connection.execute(
         select(UNITS)

@@ -190,6 +190,7 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
     cursor.execute("PRAGMA synchronous=FULL")
     cursor.execute("PRAGMA foreign_keys=ON")
     cursor.execute("PRAGMA recursive_triggers=ON")
+    cursor.execute("PRAGMA case_sensitive_like=ON")  # as on PostgreSQL: units A and a are two
     cursor.close()
 
 
