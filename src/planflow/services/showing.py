@@ -1,8 +1,8 @@
 """A scene as its reader may see it: numbers, headline, gaps, and what may be done next (N3, N8, N15)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import ROUND_HALF_EVEN, Decimal
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -29,6 +29,7 @@ from planflow.services.views import (
 )
 
 _TENTH = Decimal("0.1")
+_WORTH_KEEPING = (str, int)  # equal ones read the same, which is not so of others
 
 
 def plan_view(
@@ -201,8 +202,19 @@ def _not_theirs(action: str, lang: str) -> ActionView:
 
 def guard_view(finding: Finding, lang: str, terms: Terms) -> GuardView:
     """A failed guard by its name and sentence."""
-    return GuardView(
-        name=finding.code,
-        text=sentence(finding.code, finding.params, lang, terms),
-        fields=dict(finding.params),
-    )
+    params = finding.params
+    if all(type(value) in _WORTH_KEEPING for value in params.values()):
+        return _kept_guard(finding.code, tuple(params.items()), lang, terms)
+    return _guard(finding.code, params, lang, terms)
+
+
+@lru_cache(maxsize=2_048)
+def _kept_guard(
+    code: str, params: tuple[tuple[str, Any], ...], lang: str, terms: Terms
+) -> GuardView:
+    """The same few things are said of most plans, and filling in a sentence is slow."""
+    return _guard(code, dict(params), lang, terms)
+
+
+def _guard(code: str, params: Mapping[str, Any], lang: str, terms: Terms) -> GuardView:
+    return GuardView(name=code, text=sentence(code, params, lang, terms), fields=dict(params))

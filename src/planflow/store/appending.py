@@ -119,6 +119,7 @@ def append_plans(
     batch, heads, seats = Batch(), dict(stage.heads), stage.seats()
     states = {code: seat.stored for code, seat in seats.items()}
     last: dict[str, Recorded] = {}
+    bodies: dict[str, str] = {}
     cycle, negotiation = stage.cycle.state.id, stage.scene.negotiation
     drafts = list(drafts)
     # One act has one time in all its plans, later than the round it rests on.
@@ -135,12 +136,13 @@ def append_plans(
         states[draft.unit], last[draft.unit] = after, done
         seq, at = done.event.seq, done.event.recorded_at
         heads[draft.unit] = PlanHead(head.version + 1, seq, done.chain, at)
-        _state_rows(batch, cycle, seat, after, done.event)
+        bodies[draft.unit] = after.model_dump_json()
+        _state_rows(batch, cycle, seat, after, done.event, bodies[draft.unit])
         _figure_rows(batch, cycle, seat, before, after, seq)
         _commitment_rows(batch, cycle, seat, before, after, seq)
         _extension_rows(batch, cycle, seat, before, after, seq)
     for code in last:
-        batch.head(_plan_row(cycle, seats[code], states[code], heads[code]))
+        batch.head(_plan_row(cycle, seats[code], states[code], heads[code], bodies[code]))
     batch.flush(tx)
     moved = {code: replace(seat, plan=states[code], kept=None) for code, seat in seats.items()}
     return stage.after(moved, heads), last
@@ -151,7 +153,8 @@ def save_working_copy(tx: Tx, stage: Stage, draft: dict[str, Any], typists: Sequ
     seat = stage.scene.own
     head = stage.heads[seat.unit.code]
     head = replace(head, version=head.version + 1)
-    row = _plan_row(stage.cycle.state.id, seat, seat.stored, head)
+    body = seat.stored.model_dump_json()
+    row = _plan_row(stage.cycle.state.id, seat, seat.stored, head, body)
     kept = {"draft": orjson.dumps(draft).decode(), "typists": " ".join(typists)}
     upsert(tx, [row | kept | {"draft_round": stage.scene.round}])
     mine = replace(seat, draft=draft, typists=tuple(typists))
@@ -210,7 +213,9 @@ def append_site(tx: Tx, head: Head, draft: Draft, pen: Pen) -> Recorded:
     return done
 
 
-def _plan_row(cycle: str, seat: Seat, state: PlanState, head: PlanHead) -> dict[str, Any]:
+def _plan_row(
+    cycle: str, seat: Seat, state: PlanState, head: PlanHead, body: str
+) -> dict[str, Any]:
     return {
         "cycle_id": cycle,
         "unit_id": seat.unit.id,
@@ -220,11 +225,13 @@ def _plan_row(cycle: str, seat: Seat, state: PlanState, head: PlanHead) -> dict[
         "state": state.state,
         "chain": head.chain,
         "recorded_at": head.recorded_at,
-        "body": state.model_dump_json(),
+        "body": body,
     }
 
 
-def _state_rows(batch: Batch, cycle: str, seat: Seat, after: PlanState, event: Event) -> None:
+def _state_rows(
+    batch: Batch, cycle: str, seat: Seat, after: PlanState, event: Event, body: str
+) -> None:
     batch.add(
         PlanStateRow,
         cycle_id=cycle,
@@ -234,7 +241,7 @@ def _state_rows(batch: Batch, cycle: str, seat: Seat, after: PlanState, event: E
         recorded_at=event.recorded_at,
         path=seat.unit.path,
         state=after.state,
-        body=after.model_dump_json(),
+        body=body,
     )
 
 

@@ -8,11 +8,11 @@ that holds its own plan exclusively may read its children without locking them.
 import datetime as dt
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, Literal
 
 import orjson
-from sqlalchemy import Row, Select, bindparam, collate, select
+from sqlalchemy import CompoundSelect, Row, Select, bindparam, collate, select, union_all
 from sqlalchemy.dialects import postgresql
 
 from planflow.domain.units import UnitNode
@@ -85,7 +85,7 @@ def cycle_head(database: Database, tx: Tx, cycle: str, lock: Lock = "none") -> C
     row = tx.connection.execute(_one_cycle(lock if tx.locks else "none"), {"cycle": cycle}).first()
     if row is None:
         return None
-    state = CycleState.model_validate_json(row.body)
+    state = _cycle_state(row.body)
     return CycleHead(state, negotiation(database, tx, row.digest), row.chain, row.recorded_at)
 
 
@@ -125,8 +125,7 @@ def stage(
     """
     cycle, writing = head.state.id, bool(action)
     heads: dict[str, PlanHead] = {}
-    upper = _seats(tx, head, [parent] if parent else [], "share" if writing else "none", heads)
-    own = _seats(tx, head, [unit], "update" if writing else "none", heads)[unit.code]
+    own, upper = _own_and_parent(tx, head, unit, parent, writing, heads)
     nodes = trees.below(database, tx, cycle, [unit], levels_now(head))[unit.code]
     children = _seats(tx, head, nodes, "update" if action in _ACTS_ON_CHILDREN else "none", heads)
     parts: dict[str, Seat] = {}
@@ -137,7 +136,7 @@ def stage(
         head.negotiation,
         head.state,
         own,
-        upper[parent.code] if parent else None,
+        upper,
         tuple(children.values()),
         tuple(parts.values()),
         _issued(database, tx, head, own),
@@ -245,6 +244,36 @@ def _seats(
         # A row that does not exist cannot be locked: plans begin as empty rows.
         _make_rows(tx, cycle.state.id, units)
         rows = _plan_rows(tx, cycle, units, lock)
+    return _seated(cycle, units, rows, heads)
+
+
+def _own_and_parent(
+    tx: Tx,
+    cycle: CycleHead,
+    unit: UnitNode,
+    parent: UnitNode | None,
+    writing: bool,
+    heads: dict[str, PlanHead],
+) -> tuple[Seat, Seat | None]:
+    """The plan an act is on and the one above it, in one round trip (F8)."""
+    units = [unit] if parent is None else [parent, unit]
+    given = {"cycle": cycle.state.id, "over": parent.id if parent else "", "own": unit.id}
+    query = _two_plans(writing and tx.locks)
+    rows = {row.unit_id: row for row in tx.connection.execute(query, given)}
+    lacking = [one for one in units if one.id not in rows]
+    if writing and tx.locks and lacking:
+        _make_rows(tx, cycle.state.id, lacking)
+        rows = {row.unit_id: row for row in tx.connection.execute(query, given)}
+    seats = _seated(cycle, units, rows, heads)
+    return seats[unit.code], seats[parent.code] if parent else None
+
+
+def _seated(
+    cycle: CycleHead,
+    units: Sequence[UnitNode],
+    rows: dict[str, Row[Any]],
+    heads: dict[str, PlanHead],
+) -> dict[str, Seat]:
     seats = {}
     for unit in units:
         seats[unit.code], heads[unit.code] = _seat(unit, rows.get(unit.id), cycle.state.open_round)
@@ -257,6 +286,21 @@ def _seats(
 @cache
 def _one_cycle(lock: Lock) -> Select[Any]:
     return _locked(select(CYCLES).where(CYCLES.c.id == bindparam("cycle")), lock)
+
+
+@cache
+def _two_plans(locks: bool) -> CompoundSelect[Any]:
+    """The plan above, to be left as it is, and a plan of one's own: locked in this order."""
+    over, own = (
+        select(PLANS).where(
+            PLANS.c.cycle_id == bindparam("cycle"), PLANS.c.unit_id == bindparam(name)
+        )
+        for name in ("over", "own")
+    )
+    if not locks:
+        return union_all(over, own)
+    first, second = _locked(over, "share").cte("over"), _locked(own, "update").cte("own")
+    return union_all(select(first), select(second))
 
 
 @cache
@@ -288,8 +332,21 @@ def _seat(unit: UnitNode, row: Row[Any] | None, round_name: str) -> tuple[Seat, 
     mine = bool(round_name) and row.draft_round == round_name
     draft = orjson.loads(row.draft) if mine and row.draft else None
     typists = tuple(name for name in row.typists.split(" ") if name) if mine else ()
-    seat = Seat(unit, PlanState.model_validate_json(row.body), draft, typists)
+    seat = Seat(unit, _plan_state(row.body), draft, typists)
     return seat, PlanHead(row.version, row.position, row.chain, row.recorded_at)
+
+
+# States are frozen, so one text need be read once: a parent's stands while its children act.
+
+
+@lru_cache(maxsize=1_024)
+def _plan_state(body: str) -> PlanState:
+    return PlanState.model_validate_json(body)
+
+
+@lru_cache(maxsize=64)
+def _cycle_state(body: str) -> CycleState:
+    return CycleState.model_validate_json(body)
 
 
 def _make_rows(tx: Tx, cycle: str, units: Sequence[UnitNode]) -> None:

@@ -218,5 +218,7 @@ def _open_postgresql(url: URL, threads: int) -> Database:
 def _forget_reading(connection: Any, _record: Any) -> None:
     # SQLAlchemy leaves "read write" behind a reading unit of work, which would overrule a server
     # that is set to read-only, as one is whose disk runs full.
-    if connection is not None and connection.info.transaction_status.name == "IDLE":
+    if connection is None or connection.read_only is None:
+        return
+    if connection.info.transaction_status.name == "IDLE":
         connection.read_only = None
