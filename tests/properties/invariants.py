@@ -41,8 +41,8 @@ def legal_move(board: Board, code: str, before: str, after: str) -> None:
     now, _, to_stage = after.rpartition(".")
     if after == "settled":
         assert list(board.cycle.rounds.values())[-1] == "closed"
-    elif was == now and _answers_again(board, code, now):
-        assert (from_stage, to_stage) in {("accepted", "drafting"), ("accepted", "returned")}
+    elif was == now and from_stage == "accepted" and _answers_again(board, code, now):
+        assert to_stage in ("drafting", "returned"), f"{code}: {before} → {after}"
     elif was == now:
         assert to_stage in MOVES[rounds[now].kind][from_stage], f"{code}: {before} → {after}"
     else:
@@ -54,10 +54,9 @@ def legal_move(board: Board, code: str, before: str, after: str) -> None:
 
 
 def _answers_again(board: Board, code: str, name: str) -> bool:
-    """Whether silence settled the unit, and the round was reopened since: its answer still lacks."""
-    cycle, level = board.cycle, board.nodes[code].level
+    """Whether it was silence that settled the unit, and the round was reopened: its answer still lacks."""
     lacking = board.plan(code).record(name).stage in ("", "returned", "drafting")
-    return cycle.is_open(name) and level in cycle.terms_of(name).applied and lacking
+    return board.cycle.is_open(name) and lacking
 
 
 def sums_of(board: Board, name: str) -> None:

@@ -29,6 +29,7 @@ class Seen:
     answers: Counter[tuple[str, str, str, str]] = field(default_factory=Counter)
     tried: Counter[Cell] = field(default_factory=Counter)
     taken: Counter[Cell] = field(default_factory=Counter)
+    refused: Counter[str] = field(default_factory=Counter)
 
     def count(self, cell: Cell, answer: str) -> None:
         """One more command, taken or refused by a code."""
@@ -36,6 +37,8 @@ class Seen:
         self.tried[cell] += 1
         if answer == TAKEN:
             self.taken[cell] += 1
+        else:
+            self.refused[answer] += 1
 
     @property
     def steps(self) -> int:
