@@ -54,7 +54,7 @@ def legal_move(board: Board, code: str, before: str, after: str) -> None:
 
 
 def _answers_again(board: Board, code: str, name: str) -> bool:
-    """Whether it was silence that settled the unit, and the round was reopened: its answer still lacks."""
+    """Whether silence had settled the unit, and the round was reopened: its answer still lacks."""
     lacking = board.plan(code).record(name).stage in ("", "returned", "drafting")
     return board.cycle.is_open(name) and lacking
 
