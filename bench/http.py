@@ -10,14 +10,16 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from bench.steps import TURNS, Client
 from bench.worlds import CYCLE, FIGURES, Bench, counties
+from planflow.services import people
 
+_TIMES = 300
 PLAN = f"/api/v1/cycles/{CYCLE}/plans"
 
 
@@ -99,10 +101,10 @@ class Bare(Caller):
         await self.send("POST", f"/step/{self.unit}", {})
 
 
-async def rate(callers: Sequence[Planner | Bare], times: int) -> float:
+async def rate(callers: Sequence[Planner | Bare | Empty], times: int) -> float:
     """Requests a second of all callers at once."""
 
-    async def loop(caller: Planner | Bare) -> None:
+    async def loop(caller: Planner | Bare | Empty) -> None:
         for _ in range(times):
             await caller.step()
 
@@ -122,6 +124,43 @@ def step(bench: Bench, url: str, clients: int, times: int) -> Iterator[str]:
         served("bench.bare:app", BENCH_URL=floor) as bare,
     ):
         yield asyncio.run(_compared(bench, ours, bare, units, clients, times))
+        empty = asyncio.run(_empty(ours, clients, times))
+    yield f"what such a request is made of, one at a time: {_parts(bench, units[0], 1e6 / empty)}"
+
+
+class Empty(Caller):
+    """Asks for a route that does nothing."""
+
+    async def step(self) -> None:
+        """Server, framework and frame alone."""
+        await self.send("GET", "/healthz", {})
+
+
+async def _empty(url: str, clients: int, times: int) -> float:
+    callers = [Empty(url) for _ in range(clients)]
+    await rate(callers, times)
+    found = await rate(callers, 2 * times)
+    for one in callers:
+        await one.close()
+    return found
+
+
+def _parts(bench: Bench, unit: str, empty: float) -> str:
+    """Where the time of a request goes, in microseconds of one client that waits for nobody."""
+    client, reader, token = Client(bench, unit), bench.readers[unit], bench.tokens[unit]
+    done = client.step()
+    parts: dict[str, Callable[[], object]] = {
+        "signing in": lambda: people.authenticate(bench.site, token, "en"),
+        "the act": client.step,
+        "its answer": lambda: done.view(reader).model_dump_json(by_alias=True),
+    }
+    took = {"server and framework": empty}
+    for name, work in parts.items():
+        started = time.perf_counter()
+        for _ in range(_TIMES):
+            work()
+        took[name] = (time.perf_counter() - started) / _TIMES * 1e6
+    return ", ".join(f"{name} {value:,.0f} µs" for name, value in took.items())
 
 
 async def _compared(

@@ -17,6 +17,7 @@ from bench.worlds import CYCLE, FIGURES, Bench, counties
 from planflow.engine.state import PlanState, Record
 from planflow.services import cycles, plans
 from planflow.services.site import Site
+from planflow.store import driver
 
 ACCEPTED = PlanState(
     state="up1.accepted", position=1, rounds={"up1": Record(reported={"task": FIGURES})}
@@ -34,11 +35,23 @@ def statements(bench: Bench) -> Iterator[list[float]]:
     def after(*_: object) -> None:
         took.append((time.perf_counter() - begun.pop()) * 1000)
 
+    plain = driver.carried
+
+    def carried(connection: Any, work: Callable[[Any], Any]) -> Any:
+        """The hot path goes past the engine's events."""
+        started = time.perf_counter()
+        try:
+            return plain(connection, work)
+        finally:
+            took.append((time.perf_counter() - started) * 1000)
+
     event.listen(engine, "before_cursor_execute", before)
     event.listen(engine, "after_cursor_execute", after)
+    driver.carried = carried
     try:
         yield took
     finally:
+        driver.carried = plain
         event.remove(engine, "before_cursor_execute", before)
         event.remove(engine, "after_cursor_execute", after)
 

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from bench.floors import PostgresFloor, Rows, SqliteFloor
 from bench.worlds import CYCLE, Bench, counties
 from planflow.services import plans
+from planflow.services.plans import Acted
 from planflow.store.transaction import sqlite_module
 
 TURNS = 5
@@ -23,11 +24,16 @@ class Client:
         view = plans.get_plan(bench.site, bench.readers[unit], CYCLE, unit)
         self.version, self.submitted = view.version, view.state.endswith("submitted")
 
-    def step(self) -> None:
+    def step(self) -> Acted:
         """One act: an event with its figures, or one that takes them back."""
         action = "withdraw" if self.submitted else "submit"
-        self.bench.act(self.unit, self.unit, action, self.version)
+        done = self.bench.act(self.unit, self.unit, action, self.version)
         self.version, self.submitted = self.version + 1, not self.submitted
+        return done
+
+    def answered(self) -> str:
+        """The same with the plan after it, as its reader is shown it."""
+        return self.step().view(self.bench.readers[self.unit]).model_dump_json(by_alias=True)
 
 
 def settled_floor(bench: Bench, url: str, unit: str) -> PostgresFloor:
@@ -36,10 +42,10 @@ def settled_floor(bench: Bench, url: str, unit: str) -> PostgresFloor:
     return PostgresFloor(url, Rows.of(bench, unit))
 
 
-def rate(steps: Sequence[Callable[[], None]], times: int) -> float:
+def rate(steps: Sequence[Callable[[], object]], times: int) -> float:
     """Steps a second, each client in a thread of its own."""
 
-    def loop(step: Callable[[], None]) -> None:
+    def loop(step: Callable[[], object]) -> None:
         for _ in range(times):
             step()
 
@@ -54,12 +60,10 @@ def postgresql(bench: Bench, url: str, clients: int, times: int) -> Iterator[str
     units = counties(2 * clients)
     ours = [Client(bench, unit) for unit in units[:clients]]
     floors = [settled_floor(bench, url, unit) for unit in units[clients:]]
-    yield from _compared(
-        f"one durable step, {clients} clients, PostgreSQL, psycopg",
-        [one.step for one in ours],
-        [one.step for one in floors],
-        times,
-    )
+    title = f"one durable step, {clients} clients, PostgreSQL, psycopg"
+    base = [one.step for one in floors]
+    yield from _compared(title, [one.step for one in ours], base, times)
+    yield from _compared(f"{title}, with its answer", [one.answered for one in ours], base, times)
     for floor in floors:
         floor.close()
 
@@ -78,8 +82,8 @@ def sqlite(bench: Bench, times: int) -> Iterator[str]:
 
 def _compared(
     title: str,
-    ours: Sequence[Callable[[], None]],
-    floors: Sequence[Callable[[], None]],
+    ours: Sequence[Callable[[], object]],
+    floors: Sequence[Callable[[], object]],
     times: int,
 ) -> Iterator[str]:
     rate(ours, max(1, times // 5))

@@ -19,8 +19,8 @@ from planflow.config import Settings
 from planflow.services import cycles, people, plans, units
 from planflow.services.calls import Call
 from planflow.services.people import Reader
+from planflow.services.plans import Acted
 from planflow.services.site import Site, open_site
-from planflow.services.views import PlanView
 from planflow.store import grants, sites
 from planflow.store import people as accounts
 from planflow.store.people import Account
@@ -68,7 +68,7 @@ class Bench:
         match = None if version is None else f'"{version}"'
         return Call("POST", "/", json.dumps(body or {}).encode(), match)
 
-    def act(self, who: str, unit: str, action: str, version: int, body: Any = None) -> PlanView:
+    def act(self, who: str, unit: str, action: str, version: int, body: Any = None) -> Acted:
         """One act on a plan."""
         call = self.call(body, version)
         return plans.act(self.site, self.readers[who], call, CYCLE, unit, action)

@@ -314,7 +314,8 @@ class World:
         path = place + below + (f"{promise}/{action}" if promise else action)
         method = "PUT" if action in ("draft", "headline") else "POST"
         call = self.call(path, body, version, key, method)
-        return plans.act(self.site, self.readers[who], call, where, unit, action, promise)
+        reader = self.readers[who]
+        return plans.act(self.site, reader, call, where, unit, action, promise).view(reader)
 
     def key(self) -> str:
         """An idempotency key nobody has used."""

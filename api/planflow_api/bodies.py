@@ -1,4 +1,4 @@
-"""Request bodies in OpenAPI. They are read behind the door, so the framework cannot know them."""
+"""What OpenAPI says of bodies and headers that are read behind the door, unknown to the framework."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -7,8 +7,28 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from planflow.domain import commands, delegating, tree_commands
+from planflow_api.frame import BASE
 from planflow_api.schemas import Problem
 
+_BEARER = "OAuth2PasswordBearer"
+_SCHEME = {
+    "type": "oauth2",
+    "flows": {"password": {"scopes": {}, "tokenUrl": f"{BASE[1:]}/auth/token"}},
+}
+_KEY = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "schema": {"type": "string"},
+    "description": "Any text, new for each act: sent again with the same key, an act happens once",
+}
+_MATCH = {
+    "name": "If-Match",
+    "in": "header",
+    "required": False,
+    "schema": {"type": "string"},
+    "description": 'The version of the plan in the URL, as in `"7"`',
+}
 _REF = "#/components/schemas/{model}"
 MODELS: tuple[type[BaseModel], ...] = (
     Problem,
@@ -62,12 +82,22 @@ def complete(schema: dict[str, Any]) -> dict[str, Any]:
     for name, definition in ours["$defs"].items():
         if known.setdefault(name, definition) != definition:
             raise ValueError(f"two models are called {name}")
-    for operation in _operations(schema):
+    schema["components"]["securitySchemes"] = {_BEARER: _SCHEME}
+    for path, method, operation in _operations(schema):
         if "HTTPValidationError" in str(operation["responses"].get("422")):
             del operation["responses"]["422"]
+        if not path.startswith(f"{BASE}/") or "auth" in operation["tags"]:
+            continue
+        operation["security"] = [{_BEARER: []}]
+        headers = [_MATCH] if "428" in operation["responses"] else []
+        if method != "get":
+            headers.append(_KEY)
+        if headers:
+            operation["parameters"] = [*operation.get("parameters", ()), *headers]
     return schema
 
 
-def _operations(schema: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    for methods in schema["paths"].values():
-        yield from methods.values()
+def _operations(schema: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    for path, methods in schema["paths"].items():
+        for method, operation in methods.items():
+            yield path, method, operation

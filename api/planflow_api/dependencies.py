@@ -4,11 +4,11 @@ import asyncio
 import datetime as dt
 from collections.abc import Callable
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, TypeVar
 
-from fastapi import Depends, Header, Request
-from fastapi.security import OAuth2PasswordBearer
+from fastapi import Depends, Request
+from fastapi.security.utils import get_authorization_scheme_param
 from starlette.responses import Response
 
 from planflow.errors import Finding, Refusal, invalid
@@ -21,8 +21,6 @@ from planflow_api.errors import language
 
 T = TypeVar("T")
 Work = Callable[[Site, Reader], View]
-
-_bearer = OAuth2PasswordBearer(tokenUrl="api/v1/auth/token", auto_error=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,43 +71,30 @@ async def door(request: Request) -> Door:
     return opened
 
 
-async def visit(
-    request: Request,
-    opened: Annotated[Door, Depends(door)],
-    token: Annotated[str | None, Depends(_bearer)],
-) -> Visit:
+# Headers are read here, and told to OpenAPI in `bodies`: having the framework look for each of them
+# takes as long as a whole statement of the database.
+
+
+async def visit(request: Request) -> Visit:
     """The request of somebody who must be signed in."""
+    scheme, token = get_authorization_scheme_param(request.headers.get("authorization"))
     # No name of ours holds a NUL, and one of the databases takes offence at it.
     readable = "\0" not in request.url.path and "\0" not in "".join(request.query_params.values())
-    return Visit(opened, token, language(request), readable)
+    bearer = token if scheme.lower() == "bearer" else None
+    return Visit(request.state.door, bearer, language(request), readable)
 
 
-Key = Annotated[
-    str | None,
-    Header(
-        alias="Idempotency-Key",
-        description="Any text, new for each act: sent again with the same key, an act happens once",
-    ),
-]
-Match = Annotated[
-    str | None,
-    Header(alias="If-Match", description='The version of the plan in the URL, as in `"7"`'),
-]
-
-
-async def call(request: Request, key: Key = None) -> Call:
+async def call(request: Request) -> Call:
     """An unsafe request, its body unread: the library checks other things first."""
-    body = await request.body()
+    body, key = await request.body(), request.headers.get("idempotency-key")
     return Call(request.method, request.scope["path"], body, None, key)
 
 
-async def plan_call(request: Request, if_match: Match = None, key: Key = None) -> Call:
+async def plan_call(request: Request) -> Call:
     """An unsafe request on a plan, which must name the version it is about."""
-    body = await request.body()
-    if if_match is not None:
-        # A header sent twice is a list, and no version.
-        if_match = ", ".join(request.headers.getlist("if-match"))
-    return Call(request.method, request.scope["path"], body, if_match, key)
+    # A header sent twice is a list, and no version.
+    matches = ", ".join(request.headers.getlist("if-match"))
+    return replace(await call(request), if_match=matches or None)
 
 
 def whole(name: str, text: str | None) -> int | None:

@@ -21,7 +21,7 @@ class Finding:
     where: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)  # one per protocol: it is itself a key
 class Terms:
     """What a protocol calls its own names: noun → name → language → title; and implied decimals.
 

@@ -95,7 +95,8 @@ async def diff(
 def _endpoint(act: Act) -> Callable[..., Awaitable[Response]]:
     async def on_plan(visit: Visiting, call: PlanCalling, cycle: str, unit: str) -> Response:
         return await visit.answer(
-            lambda site, reader: plans.act(site, reader, call, cycle, unit, act.name), act.status
+            lambda site, reader: plans.act(site, reader, call, cycle, unit, act.name).view(reader),
+            act.status,
         )
 
     def about(name: str) -> Callable[..., Awaitable[Response]]:
@@ -107,7 +108,9 @@ def _endpoint(act: Act) -> Callable[..., Awaitable[Response]]:
             subject: Annotated[str, Path(alias=name)],
         ) -> Response:
             return await visit.answer(
-                lambda site, reader: plans.act(site, reader, call, cycle, unit, act.name, subject),
+                lambda site, reader: plans.act(
+                    site, reader, call, cycle, unit, act.name, subject
+                ).view(reader),
                 act.status,
             )
 

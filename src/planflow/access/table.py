@@ -49,6 +49,7 @@ DELEGABLE: dict[str, frozenset[str]] = {
     "auditor": frozenset({"auditor"}),
 }
 DRAFT_READERS = _OWN
+_SEVERAL = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,18 +91,23 @@ def grant_for(
     if needs_parent and parent_path is None:
         return None
 
+    place = desk if relation == "desk" else path
+    if relation == "parent":
+        place = parent_path or path
+
     def fits(one: Standing) -> bool:
-        if relation == "desk" and desk is None:
+        if place is None:  # nobody has to decide yet
             return _within(path, one.path)
         if relation == "near" and one.path == parent_path:
             return one.role in _ADMIN
-        places = {"own": path, "near": path, "parent": parent_path or path, "desk": desk}
-        return one.path == places[relation]
+        return one.path == place
 
     fitting = [one for one in standings if one.role in roles and fits(one)]
+    if len(fitting) < _SEVERAL:
+        return fitting[0].grant if fitting else None
     hands = frozenset(avoid)
     fitting.sort(key=lambda one: (not hands.isdisjoint(one.delegators), len(one.delegators)))
-    return fitting[0].grant if fitting else None
+    return fitting[0].grant
 
 
 def sees_draft(

@@ -83,6 +83,7 @@ class Negotiation:
             auto_transitions=False,
             send_event=False,
         )
+        self._steps: dict[tuple[str, str], str] = {}  # moves the machine has made once
         self._moves = frozenset((edge.source, edge.trigger) for edge in self.edges)
         for edge in self.edges:
             self._machine.add_transition(edge.trigger, edge.source, edge.target)
@@ -92,6 +93,9 @@ class Negotiation:
 
         Raises `Refusal` `illegal_transition` where the protocol has no such move.
         """
+        known = self._steps.get((state, trigger))
+        if known is not None:
+            return known
         token = _Token(state)
         event = self._machine.events.get(trigger)
         if event is None:
@@ -100,6 +104,7 @@ class Negotiation:
             event.trigger(token)
         except MachineError:
             raise Refusal("illegal_transition", {"action": trigger, "state": state}) from None
+        self._steps[state, trigger] = token.state
         return token.state
 
     def knows(self, state: str) -> bool:

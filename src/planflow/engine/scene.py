@@ -3,6 +3,7 @@
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from planflow.domain.units import UnitNode
 from planflow.engine.machine import SETTLED, Negotiation, enter
@@ -48,7 +49,7 @@ class Ground:
     below: Mapping[str, tuple[UnitNode, ...]]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Scene:
     """One plan and its neighbours: nearest units above and below that take part (N2).
 
@@ -69,13 +70,21 @@ class Scene:
     ground: Ground | None = None
     said: Mapping[str, str] = field(default_factory=dict)
 
-    @property
+    # What nearly every guard asks is found once; a scene never changes.
+    @cached_property
     def round(self) -> str:
         """The open round; empty between rounds."""
         return self.cycle.open_round
 
+    @cached_property
+    def here(self) -> str:
+        """The state of its own plan."""
+        return standing(self.negotiation, self.cycle, self.own.unit, self.own.plan)
+
     def state(self, seat: Seat) -> str:
         """The state of a plan as it stands now: rounds opened since its last act count (N2)."""
+        if seat is self.own:
+            return self.here
         return standing(self.negotiation, self.cycle, seat.unit, seat.plan)
 
     def window(self, seat: Seat) -> Window:

@@ -142,7 +142,7 @@ def entry_digest(salt: bytes, value: bytes) -> bytes:
 
 def format_time(moment: dt.datetime) -> str:
     """RFC 3339 in UTC with six decimals."""
-    return moment.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return moment.astimezone(dt.UTC).replace(tzinfo=None).isoformat("T", "microseconds") + "Z"
 
 
 def _entries(parts: Mapping[str, Any], salt: Callable[[], bytes]) -> Iterable[Entry]:

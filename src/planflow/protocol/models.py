@@ -137,10 +137,15 @@ class Protocol(Noun):
         """Indicators by name, in the file's order."""
         return {one.name: one for one in self.indicators}
 
+    @cached_property
+    def levels_by_round(self) -> dict[str, frozenset[str]]:
+        """Levels that take part, by round."""
+        everybody = tuple(level.name for level in self.levels)
+        return {one.name: frozenset(one.levels or everybody) for one in self.rounds}
+
     def levels_of(self, round_name: str) -> frozenset[str]:
         """Levels that take part in a round: those it names, or all."""
-        named = self.rounds_by_name[round_name].levels
-        return frozenset(named or (level.name for level in self.levels))
+        return self.levels_by_round[round_name]
 
     def place_of(self, round_name: str) -> int:
         """A round's place among the rounds, 0 for the first."""

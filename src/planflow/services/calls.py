@@ -45,12 +45,20 @@ def wait_for(tx: Tx, reader: Reader, call: Call) -> None:
 
     Raises `Refusal` `key_running`, or `invalid` for a key that is none.
     """
-    if call.key is None:
-        return
-    if not call.key.isprintable() or not 0 < len(call.key) <= _LONGEST_KEY:
-        raise invalid(Finding("bad_key", {"longest": _LONGEST_KEY}, "Idempotency-Key"))
-    if not sites.hold_key(tx, call.scope(reader)):
+    check_key(call)
+    hold(tx, reader, call)
+
+
+def hold(tx: Tx, reader: Reader, call: Call) -> None:
+    """Wait the same way, saying nothing yet of a key that is none. Raises `Refusal` `key_running`."""
+    if call.key is not None and _is_key(call.key) and not sites.hold_key(tx, call.scope(reader)):
         raise Refusal("key_running")
+
+
+def check_key(call: Call) -> None:
+    """Raise `Refusal` `invalid` for a key that is none."""
+    if call.key is not None and not _is_key(call.key):
+        raise invalid(Finding("bad_key", {"longest": _LONGEST_KEY}, "Idempotency-Key"))
 
 
 def replayed(tx: Tx, reader: Reader, call: Call) -> KeyUsed | None:
@@ -82,3 +90,7 @@ def check_version(call: Call, version: int) -> None:
         raise Refusal("version_required", {"version": version})
     if int(match[2]) != version:
         raise Refusal("stale_version", {"expected": version, "got": int(match[2])})
+
+
+def _is_key(text: str) -> bool:
+    return text.isprintable() and 0 < len(text) <= _LONGEST_KEY

@@ -135,11 +135,14 @@ def authenticate(site: Site, token: str | None, lang: str) -> Reader:
     if not token:
         raise Refusal("unauthorized", {"why": "token"})
     digest = sha256(token.encode()).digest()
-    found = site.database.read(lambda tx: people.holder(tx, digest, site.clock()))
+    now = site.clock()
+    found = site.database.glance(lambda tx: people.holder(tx, digest, now))
     if found is None or (found[2].startswith(SHELL) and not site.settings.shell_tokens):
         raise Refusal("unauthorized", {"why": "token"})
-    user_id, name, via, grants = found
-    return Reader(user_id, name, grants, lang, via)
+    user_id, name, via, held = found
+    if any(grant.line for grant in held):
+        held = site.database.read(lambda tx: grants.resting(tx, held, now))
+    return Reader(user_id, name, tuple(held), lang, via)
 
 
 def standings(site: Site, tx: Tx, reader: Reader, tree: Tree) -> list[Standing]:

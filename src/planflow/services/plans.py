@@ -25,8 +25,9 @@ from planflow.services.people import Reader
 from planflow.services.showing import diff_view, plan_view
 from planflow.services.site import Site
 from planflow.services.views import DiffView, EventView, Page, PlanView
-from planflow.store import appending, planting, reading, surveys, trees
+from planflow.store import appending, opening, planting, reading, surveys, trees
 from planflow.store.appending import Recorded
+from planflow.store.opening import Opened
 from planflow.store.reading import Stage
 from planflow.store.seats import CycleHead, Lock, cycle_head
 from planflow.store.sites import KeyUsed
@@ -70,11 +71,33 @@ class Sight:
     unit: UnitNode
     parent: UnitNode | None
     standings: list[Standing]
+    opened: Opened | None = None  # the plan and the one above it, where they were read on the way
+
+
+@dataclass(frozen=True, slots=True)
+class Acted:
+    """An act that was done: its receipt, the plan's version after it, and the plan for who asks for it.
+
+    `event` and `chain` are None for a working copy. The view is made when no row is locked any more.
+    """
+
+    version: int
+    event: str | None
+    chain: str | None
+    _scene: Scene
+    _standings: list[Standing]
+    _partial: bool
+
+    def view(self, reader: Reader) -> PlanView:
+        """The plan after the act as its reader sees it, with the act's receipt."""
+        shown = plan_view(self._scene, self.version, reader, self._standings, partial=self._partial)
+        shown.event, shown.chain = self.event, self.chain
+        return shown
 
 
 def act(
     site: Site, reader: Reader, call: Call, cycle: str, unit: str, action: str, subject: str = ""
-) -> PlanView:
+) -> Acted:
     """Carry out one act on a plan, or refuse it and write nothing.
 
     `subject` is the id of the commitment, correction or paper it is about.
@@ -86,20 +109,22 @@ def act(
     asked = subjects.asked(command_or_refusal) if action == c.Correct.action else None
     ways = _ways(command_or_refusal)
 
-    def work(tx: Tx) -> PlanView:
-        lock: Lock = "update" if action in _TURNING else "share"
-        sight = _sight(site, tx, reader, cycle, unit, lock)
+    def work(tx: Tx) -> Acted:
+        calls.hold(tx, reader, call)  # before any row is locked
+        sight = _sight_of_act(site, tx, reader, cycle, unit, action)
         if not subject:
             _right(sight, action, ways)
-        calls.wait_for(tx, reader, call)
+        calls.check_key(call)
         around = (sight.head, sight.unit, sight.parent, action)
         named = subjects.named(site, tx, sight.head, sight.standings, sight.unit, asked)
-        stage = reading.stage(site.database, tx, *around, named, clock=site.clock)
+        stage = reading.stage(
+            site.database, tx, *around, named, clock=site.clock, opened=sight.opened
+        )
         subjects.check(stage.scene.own.plan, action, subject)
         grant = _right(sight, action, ways, stage.scene)
         used = calls.replayed(tx, reader, call)
         if used is not None:
-            return _replayed(tx, stage, reader, sight, used)
+            return _replayed(tx, stage, sight, used)
         version = stage.heads[unit].version
         calls.check_version(call, version)
         command = command_or_refusal()
@@ -109,8 +134,7 @@ def act(
         position, now = after.scene.own.plan.position, after.heads[unit].version
         then = KeyUsed(call.digest, position, now, event, chain, after.cycle.state.position)
         calls.remember(tx, site, reader, call, then)
-        view = _shown(tx, after.scene, now, reader, sight.standings).view
-        return view.model_copy(update={"event": event, "chain": chain})
+        return _acted(tx, after.scene, now, sight, event, chain)
 
     return site.database.write(work)
 
@@ -252,8 +276,28 @@ def _sight(site: Site, tx: Tx, reader: Reader, cycle: str, unit: str, lock: Lock
     place = trees.node(site.database, tx, head.tree, unit)
     if place is None or not access.may_read(standings, place.path):
         raise Refusal("not_found", {"kind": "unit", "name": unit})
-    taking = reading.taking_now(head)
-    return Sight(head, place, trees.above(site.database, tx, head.tree, place, taking), standings)
+    return Sight(
+        head, place, trees.above(site.database, tx, head.tree, place, head.taking_now), standings
+    )
+
+
+def _sight_of_act(site: Site, tx: Tx, reader: Reader, cycle: str, unit: str, action: str) -> Sight:
+    """The same for an act, the cycle locked; the plan and the one above it as well on the short way."""
+    if action in _TURNING:
+        return _sight(site, tx, reader, cycle, unit, "update")
+
+    def seen(head: CycleHead, place: UnitNode) -> bool:
+        return access.may_read(people.standings(site, tx, reader, head.tree), place.path)
+
+    # A correction locks all that it reaches first, from the top down (N18).
+    short = action not in reading.ON_CORRECTIONS
+    opened = opening.opened(site.database, tx, cycle, unit, seen) if short else None
+    if opened is None:
+        sight = _sight(site, tx, reader, cycle, unit, "share")
+        opening.remember(site.database, sight.head)
+        return sight
+    standings = people.standings(site, tx, reader, opened.head.tree)
+    return Sight(opened.head, opened.unit, opened.parent, standings, opened)
 
 
 def _ways(command_or_refusal: Callable[[], c.Command]) -> tuple[bool, ...]:
@@ -300,7 +344,7 @@ def _carry_out(
     return after, done[own.code]
 
 
-def _replayed(tx: Tx, stage: Stage, reader: Reader, sight: Sight, used: KeyUsed) -> PlanView:
+def _replayed(tx: Tx, stage: Stage, sight: Sight, used: KeyUsed) -> Acted:
     """The answer of the first call once more, as all was then, through today's scope."""
     cycle = surveys.cycle_at(tx, stage.scene.cycle.id, used.cycle_position)
     plan = surveys.as_of(tx, cycle.id, sight.unit.id, position=used.position) or NEW_PLAN
@@ -309,8 +353,14 @@ def _replayed(tx: Tx, stage: Stage, reader: Reader, sight: Sight, used: KeyUsed)
     draft = stage.scene.own.draft if kept else None
     own = replace(stage.scene.own, plan=plan, draft=draft, kept=None)
     scene = silence.seen(replace(stage.scene, cycle=cycle, own=own, now=used.at))
-    view = _shown(tx, scene, used.version, reader, sight.standings).view
-    return view.model_copy(update={"event": used.event_id, "chain": used.chain})
+    return _acted(tx, scene, used.version, sight, used.event_id, used.chain)
+
+
+def _acted(
+    tx: Tx, scene: Scene, version: int, sight: Sight, event: str | None, chain: str | None
+) -> Acted:
+    partial = trees.is_partial(tx, scene.cycle.id, scene.own.unit)
+    return Acted(version, event, chain, scene, sight.standings, partial)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """A scene as its reader may see it: numbers, headline, gaps, and what may be done next (N3, N8, N15)."""
 
-from collections.abc import Sequence
-from functools import cache
+from collections.abc import Mapping, Sequence
+from functools import cache, lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -31,6 +31,8 @@ from planflow.services.views import (
     ReasonsApartView,
     SplitView,
 )
+
+_WORTH_KEEPING = (str, int)  # equal ones read the same, which is not so of others
 
 
 def plan_view(
@@ -242,9 +244,22 @@ def _decisions(own: Seat) -> dict[str, DecisionView]:
 
 
 def _actions(scene: Scene, reader: Reader, standings: Sequence[Standing]) -> list[ActionView]:
+    own, parent = scene.own, scene.parent.unit.path if scene.parent else None
+    avoid, desk = subjects.hands(scene), subjects.desk(own.unit, own.plan)
+
+    def way(action: str) -> tuple[bool, str | None]:
+        """As the unit itself or, where the reader is none of its, on its behalf."""
+        for behalf in (False, True):
+            grant = table.grant_for(
+                standings, action, own.unit.path, parent, desk, on_behalf=behalf, avoid=avoid
+            )
+            if grant is not None:
+                return behalf, grant
+        return False, None
+
     found = []
     for name in ACTS:
-        behalf, grant = _way(scene, standings, name)
+        behalf, grant = way(name)
         if grant is None:
             found.append(_not_theirs(name, reader.lang))
             continue
@@ -255,19 +270,6 @@ def _actions(scene: Scene, reader: Reader, standings: Sequence[Standing]) -> lis
         told = ActionView(name=name, allowed=not findings, on_behalf_of=behalf, guards=shown)
         found.append(told)
     return found
-
-
-def _way(scene: Scene, standings: Sequence[Standing], action: str) -> tuple[bool, str | None]:
-    """How the reader may act: as the unit itself or, where they are none of its, on its behalf."""
-    own, parent = scene.own, scene.parent.unit.path if scene.parent else None
-    avoid, desk = subjects.hands(scene), subjects.desk(own.unit, own.plan)
-    for behalf in (False, True):
-        grant = table.grant_for(
-            standings, action, own.unit.path, parent, desk, on_behalf=behalf, avoid=avoid
-        )
-        if grant is not None:
-            return behalf, grant
-    return False, None
 
 
 def _draft(scene: Scene, standings: Sequence[Standing]) -> dict[str, Any] | None:
@@ -286,8 +288,19 @@ def _not_theirs(action: str, lang: str) -> ActionView:
 
 def guard_view(finding: Finding, lang: str, terms: Terms) -> GuardView:
     """A failed guard by its name and sentence."""
-    return GuardView(
-        name=finding.code,
-        text=sentence(finding.code, finding.params, lang, terms),
-        fields=dict(finding.params),
-    )
+    params = finding.params
+    if all(type(value) in _WORTH_KEEPING for value in params.values()):
+        return _kept_guard(finding.code, tuple(params.items()), lang, terms)
+    return _guard(finding.code, params, lang, terms)
+
+
+@lru_cache(maxsize=2_048)
+def _kept_guard(
+    code: str, params: tuple[tuple[str, Any], ...], lang: str, terms: Terms
+) -> GuardView:
+    """The same few things are said of most plans, and filling in a sentence is slow."""
+    return _guard(code, dict(params), lang, terms)
+
+
+def _guard(code: str, params: Mapping[str, Any], lang: str, terms: Terms) -> GuardView:
+    return GuardView(name=code, text=sentence(code, params, lang, terms), fields=dict(params))

@@ -16,7 +16,7 @@ from planflow.services.calls import Call
 from planflow.services.people import Reader
 from planflow.services.site import Site
 from planflow.services.views import CycleView, Page, PlaceView
-from planflow.store import appending, planting, reading, sites, surveys, trees
+from planflow.store import appending, planting, sites, surveys, trees
 from planflow.store.appending import Head, Recorded
 from planflow.store.seats import CycleHead, PlanHead, seats_of
 from planflow.store.transaction import Tx
@@ -113,7 +113,7 @@ def _ground(
     succeeded = [places[code] for code in _succeeded(command) if code in places]
     below: dict[str, dict[str, tuple[Seat, ...]]] = {one.code: {} for one in succeeded}
     for name in ("", *head.state.rounds):
-        taking = head.taking(name) if name else reading.taking_now(head)
+        taking = head.taking(name) if name else head.taking_now
         found = trees.below(database, tx, head.tree, succeeded, taking)
         everyone = [child for children in found.values() for child in children]
         under = seats_of(tx, head, everyone, "update", {})

@@ -16,7 +16,7 @@ from planflow.engine.state import CycleState, PlanState
 from planflow.ledger import chain as chains
 from planflow.ledger.leaf import Place, seal, unseal
 from planflow.store.reading import Stage
-from planflow.store.seats import CycleHead, PlanHead
+from planflow.store.seats import CycleHead, PlanHead, kept
 from planflow.store.tables import (
     CommitmentRow,
     CycleRow,
@@ -143,6 +143,7 @@ def write_plans(
     batch = Batch()
     states = {code: seat.stored for code, seat in seats.items()}
     last: dict[str, Recorded] = {}
+    bodies: dict[str, str] = {}
     cycle, negotiation = head.state.id, head.negotiation
     log = cycle_log(cycle, practice=head.state.practice)
     for draft in drafts:
@@ -155,12 +156,14 @@ def write_plans(
         states[draft.unit], last[draft.unit] = after, done
         seq, at = done.event.seq, done.event.recorded_at
         heads[draft.unit] = PlanHead(before_it.version + 1, seq, done.chain, at)
-        _state_rows(batch, cycle, seat, after, done.event)
+        bodies[draft.unit] = after.model_dump_json()
+        kept(bodies[draft.unit], after)
+        _state_rows(batch, cycle, seat, after, done.event, bodies[draft.unit])
         _figure_rows(batch, cycle, seat, before, after, seq)
         _commitment_rows(batch, cycle, seat, before, after, seq)
         _extension_rows(batch, cycle, seat, before, after, seq)
     for code in last:
-        batch.head(_plan_row(cycle, seats[code], states[code], heads[code]))
+        batch.head(_plan_row(cycle, seats[code], states[code], heads[code], bodies[code]))
     batch.flush(tx)
     return states, last
 
@@ -170,7 +173,8 @@ def save_working_copy(tx: Tx, stage: Stage, draft: dict[str, Any], typists: Sequ
     seat = stage.scene.own
     head = stage.heads[seat.unit.code]
     head = replace(head, version=head.version + 1)
-    row = _plan_row(stage.cycle.state.id, seat, seat.stored, head)
+    body = seat.stored.model_dump_json()
+    row = _plan_row(stage.cycle.state.id, seat, seat.stored, head, body)
     kept = {"draft": orjson.dumps(draft).decode(), "typists": " ".join(typists)}
     upsert(tx, [row | kept | {"draft_round": stage.scene.round}])
     mine = replace(seat, draft=draft, typists=tuple(typists))
@@ -231,7 +235,9 @@ def append_site(tx: Tx, head: Head, draft: Draft, pen: Pen) -> Recorded:
     return done
 
 
-def _plan_row(cycle: str, seat: Seat, state: PlanState, head: PlanHead) -> dict[str, Any]:
+def _plan_row(
+    cycle: str, seat: Seat, state: PlanState, head: PlanHead, body: str
+) -> dict[str, Any]:
     return {
         "cycle_id": cycle,
         "unit_id": seat.unit.id,
@@ -241,11 +247,13 @@ def _plan_row(cycle: str, seat: Seat, state: PlanState, head: PlanHead) -> dict[
         "state": state.state,
         "chain": head.chain,
         "recorded_at": head.recorded_at,
-        "body": state.model_dump_json(),
+        "body": body,
     }
 
 
-def _state_rows(batch: Batch, cycle: str, seat: Seat, after: PlanState, event: Event) -> None:
+def _state_rows(
+    batch: Batch, cycle: str, seat: Seat, after: PlanState, event: Event, body: str
+) -> None:
     batch.add(
         PlanStateRow,
         cycle_id=cycle,
@@ -255,7 +263,7 @@ def _state_rows(batch: Batch, cycle: str, seat: Seat, after: PlanState, event: E
         recorded_at=event.recorded_at,
         path=seat.unit.path,
         state=after.state,
-        body=after.model_dump_json(),
+        body=body,
     )
 
 

@@ -27,6 +27,11 @@ _SQLITE = {
 _RETRIED = {"40001", "40P01", "23505"}  # serialisation, deadlock, a row another just inserted
 
 
+def known(error: Exception) -> DBAPIError:
+    """A driver's own error as SQLAlchemy would raise it."""
+    return DBAPIError(None, None, error)
+
+
 def fault_of(error: DBAPIError) -> Fault:
     """Name what went wrong; the driver's own words stay in the cause, for the operator's log."""
     state = getattr(error.orig, "sqlstate", None)

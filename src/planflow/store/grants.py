@@ -63,21 +63,21 @@ def end(tx: Tx, grant_id: str, now: dt.datetime, by: str) -> None:
     tx.connection.execute(insert(ENDS), values)
 
 
-def runs(now: dt.datetime) -> ColumnElement[bool]:
+def runs(now: dt.datetime | ColumnElement[Any]) -> ColumnElement[bool]:
     """A grant by itself: begun, not over, and not ended. What it rests on is asked for apart."""
     ended = exists().where(ENDS.c.grant_id == GRANTS.c.id)
     dated = or_(GRANTS.c.valid_to.is_(None), GRANTS.c.valid_to > now)
     return (GRANTS.c.valid_from <= now) & dated & ~ended
 
 
-def resting(tx: Tx, found: Sequence[Grant], now: dt.datetime) -> tuple[Grant, ...]:
+def resting(tx: Tx, found: Sequence[Grant], now: dt.datetime) -> list[Grant]:
     """Those of some grants whose whole chain runs; a second query only where any was delegated."""
     links = {link for grant in found for link in grant.line}
     if not links:
-        return tuple(found)
+        return list(found)
     query = select(GRANTS.c.id).where(GRANTS.c.id.in_(sorted(links)), runs(now))
     running = set(tx.connection.execute(query).scalars())
-    return tuple(grant for grant in found if running.issuperset(grant.line))
+    return [grant for grant in found if running.issuperset(grant.line)]
 
 
 def grant_of(row: Any) -> Grant:
@@ -89,7 +89,7 @@ def grant_of(row: Any) -> Grant:
         row.valid_to,
         tuple(row.line.split()),
         tuple(row.delegators.split()),
-        row.onward,
+        bool(row.onward),
     )
 
 

@@ -3,13 +3,15 @@
 import datetime as dt
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
-from sqlalchemy import insert, select
+from sqlalchemy import bindparam, insert, select
 
 from planflow.access.grants import Grant
 from planflow.store import grants
-from planflow.store.tables import AccountRow, GrantRow, TokenRow, UnitRow, table
+from planflow.store.driver import Statement
+from planflow.store.tables import AccountRow, GrantRow, Moment, TokenRow, UnitRow, table
 from planflow.store.transaction import Tx
 
 ACCOUNTS, GRANTS, TOKENS, UNITS = (
@@ -47,29 +49,34 @@ def add_token(tx: Tx, digest: bytes, account_id: str, via: str, expires_at: dt.d
     tx.connection.execute(insert(TOKENS), values)
 
 
-def holder(
-    tx: Tx, digest: bytes, now: dt.datetime
-) -> tuple[str, str, str, tuple[Grant, ...]] | None:
+def holder(tx: Tx, digest: bytes, now: dt.datetime) -> tuple[str, str, str, list[Grant]] | None:
     """Account id, name, origin and grants in force behind a token that has not expired.
 
-    One query, and one for the chains where any grant was delegated. Own grants come first.
+    Own grants come first; of those that were delegated, the chains are not yet asked for.
     """
+    rows = _holder().rows(tx, digest=digest, now=now)
+    if not rows:
+        return None
+    found = [grants.grant_of(row) for row in rows if row.id is not None]
+    own_first = sorted(found, key=lambda one: (len(one.line), one.id))
+    return rows[0].holder, rows[0].name, rows[0].via, own_first
+
+
+@cache
+def _holder() -> Statement:
+    now: Any = bindparam("now", type_=Moment)
     joined = TOKENS.join(ACCOUNTS, ACCOUNTS.c.id == TOKENS.c.account_id).outerjoin(
         GRANTS, (GRANTS.c.account_id == ACCOUNTS.c.id) & grants.runs(now)
     )
     who = (ACCOUNTS.c.id.label("holder"), ACCOUNTS.c.name, TOKENS.c.via)
+    digest: Any = bindparam("digest")
     query: Any = (
         select(*who, GRANTS)
         .select_from(joined)
         .where(TOKENS.c.digest == digest, TOKENS.c.expires_at > now)
         .order_by(GRANTS.c.id)
     )
-    rows = tx.connection.execute(query).all()
-    if not rows:
-        return None
-    found = [grants.grant_of(row) for row in rows if row.id is not None]
-    own_first = sorted(found, key=lambda one: (len(one.line), one.id))
-    return rows[0].holder, rows[0].name, rows[0].via, grants.resting(tx, own_first, now)
+    return Statement(query)
 
 
 def names_at(

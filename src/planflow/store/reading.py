@@ -17,20 +17,21 @@ from planflow.engine import silence
 from planflow.engine.scene import Ground, Scene, Seat, answered_round
 from planflow.store import trees
 from planflow.store.grounds import Named, reaches
-from planflow.store.seats import CycleHead, PlanHead, seats_of
+from planflow.store.opening import Opened
+from planflow.store.seats import CycleHead, Lock, PlanHead, seats_of
 from planflow.store.tables import (
     CommitmentRow,
     EventPartRow,
     table,
 )
 from planflow.store.transaction import Database, Tx
-from planflow.store.trees import Taking, Tree
+from planflow.store.trees import Tree
 
 COMMITMENTS, PARTS = table(CommitmentRow), table(EventPartRow)
 Clock = Callable[[], dt.datetime]
 _IN_AT_MOST = 500
 _ACTS_ON_CHILDREN = ("issue", "confirm", "distribute")
-_ON_CORRECTIONS = ("corrections", "approve", "reject")
+ON_CORRECTIONS = ("corrections", "approve", "reject")
 _ACTS_ON_PARTS = ("fulfil", "waive")
 
 
@@ -65,15 +66,6 @@ class Stage:
         return Stage(silence.seen(scene), self.cycle, heads)
 
 
-def taking_now(head: CycleHead) -> Taking:
-    """Who takes part in the round that is open or was last; before the first round, everybody."""
-    rounds = head.state.rounds
-    name = head.state.open_round or (list(rounds)[-1] if rounds else "")
-    if name:
-        return head.taking(name)
-    return Taking(frozenset(head.negotiation.protocol.level_order), 0)
-
-
 def stage(
     database: Database,
     tx: Tx,
@@ -84,20 +76,27 @@ def stage(
     named: Named | None = None,
     *,
     clock: Clock,
+    opened: Opened | None = None,
 ) -> Stage:
     """What an action on a unit's plan may look at; locked for a writing action.
 
     `action` names what will be done; empty for reading, which shows everything and locks nothing.
     `named` is what a correction names: all it reaches is locked, and before anything below it (N18).
+    `opened` is the plan and the one above it, if they were read already.
     The clock is asked once all locks are held: at that instant the act is judged and recorded (N9).
     """
     writing = bool(action)
-    heads: dict[str, PlanHead] = {}
-    if action in _ON_CORRECTIONS:
+    if action in ON_CORRECTIONS:
         _hold(database, tx, head, unit, parent, named)
-    upper = seats_of(tx, head, [parent] if parent else [], "share" if writing else "none", heads)
-    own = seats_of(tx, head, [unit], "update" if writing else "none", heads)[unit.code]
-    nodes = trees.below(database, tx, head.tree, [unit], taking_now(head))[unit.code]
+    heads = dict(opened.heads) if opened else {}
+    if opened:
+        seats = opened.seats
+    else:
+        lock: Lock = "share" if writing else "none"
+        seats = seats_of(tx, head, [parent] if parent else [], lock, heads)
+        seats |= seats_of(tx, head, [unit], "update" if writing else "none", heads)
+    own = seats[unit.code]
+    nodes = trees.below(database, tx, head.tree, [unit], head.taking_now)[unit.code]
     children = seats_of(tx, head, nodes, "update" if action in _ACTS_ON_CHILDREN else "none", heads)
     parts: dict[str, Seat] = {}
     if own.plan.promises:
@@ -107,10 +106,10 @@ def stage(
         head.negotiation,
         head.state,
         own,
-        upper[parent.code] if parent else None,
+        seats[parent.code] if parent else None,
         tuple(children.values()),
         tuple(parts.values()),
-        _issued(database, tx, head, own),
+        _issued(database, tx, head, own, seats),
         clock(),
         _grounds(database, tx, head, [own], heads, named)[unit.code],
         _said(tx, own) if action == "confirm" else {},
@@ -179,12 +178,14 @@ def _said(tx: Tx, own: Seat) -> dict[str, str]:
     return {told["of"]: told["text"] for told in map(orjson.loads, rows)}
 
 
-def _issued(database: Database, tx: Tx, head: CycleHead, own: Seat) -> Seat | None:
+def _issued(
+    database: Database, tx: Tx, head: CycleHead, own: Seat, seats: dict[str, Seat]
+) -> Seat | None:
     """Who was issued what the open round answers: a round long closed, so nothing is locked."""
     holder = _holder_of_issue(database, tx, head, own.unit)
     if holder is None or holder.code == own.unit.code:
         return own if holder else None
-    return seats_of(tx, head, [holder], "none", {})[holder.code]
+    return seats.get(holder.code) or seats_of(tx, head, [holder], "none", {})[holder.code]
 
 
 def _holder_of_issue(
@@ -202,7 +203,7 @@ def stages(
 ) -> list[Stage]:
     """The same for a page of plans, for reading: a fixed number of statements for all of them."""
     now = clock()
-    tree, taking = head.tree, taking_now(head)
+    tree, taking = head.tree, head.taking_now
     heads: dict[str, PlanHead] = {}
     trees.nodes(database, tx, tree, [code for unit in units for code in unit.ancestors])
     parents = {unit.code: trees.above(database, tx, tree, unit, taking) for unit in units}
@@ -269,6 +270,3 @@ def holders_of_parts(
         code: sorted((places[one] for one in units), key=lambda place: place.path)
         for code, units in found.items()
     }
-
-
-# Statements of the hot path are built once: building one costs as much as carrying it out (F8).

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property, lru_cache
 from typing import Any, Literal
 
 import orjson
@@ -14,6 +14,7 @@ from planflow.engine.machine import Negotiation, compile_protocol
 from planflow.engine.scene import Seat
 from planflow.engine.state import CycleState, PlanState
 from planflow.ledger.chain import START
+from planflow.store.driver import Statement
 from planflow.store.tables import CycleRow, PlanRow, ProtocolTextRow, table
 from planflow.store.transaction import Database, Tx
 from planflow.store.trees import Taking, Tree
@@ -23,7 +24,7 @@ _IN_AT_MOST = 500
 Lock = Literal["none", "share", "update"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class CycleHead:
     """A cycle now, with what its next event follows."""
 
@@ -32,10 +33,19 @@ class CycleHead:
     chain: bytes
     recorded_at: Any
 
-    @property
+    @cached_property
     def tree(self) -> Tree:
         """The cycle's tree as it is now."""
         return Tree(self.state.id, self.state.tree)
+
+    @cached_property
+    def taking_now(self) -> Taking:
+        """Who takes part in the round that is open or was last; before the first round, everybody."""
+        rounds = self.state.rounds
+        name = self.state.open_round or (list(rounds)[-1] if rounds else "")
+        if name:
+            return self.taking(name)
+        return Taking(frozenset(self.negotiation.protocol.level_order), 0)
 
     def taking(self, round_name: str) -> Taking:
         """Who takes part in a round."""
@@ -57,13 +67,15 @@ def cycle_head(
     database: Database, tx: Tx, cycle: str, lock: Lock = "none", *, dropped: bool = False
 ) -> CycleHead | None:
     """A cycle, locked as asked; None when there is none of this id, or it was dropped."""
-    row = tx.connection.execute(_one_cycle(lock if tx.locks else "none"), {"cycle": cycle}).first()
-    if row is None:
-        return None
-    state = CycleState.model_validate_json(row.body)
-    if state.dropped and not dropped:
-        return None
-    return CycleHead(state, negotiation(database, tx, row.digest), row.chain, row.recorded_at)
+    found = _one_cycle(lock if tx.locks else "none").rows(tx, cycle=cycle)
+    head = head_of(database, tx, found[0]) if found else None
+    return None if head is None or (head.state.dropped and not dropped) else head
+
+
+def head_of(database: Database, tx: Tx, row: Any) -> CycleHead:
+    """A cycle from its row."""
+    state, known = _cycle_state(row.body), negotiation(database, tx, row.digest)
+    return CycleHead(state, known, row.chain, row.recorded_at)
 
 
 def negotiation(database: Database, tx: Tx, digest: str) -> Negotiation:
@@ -90,13 +102,18 @@ def seats_of(
         rows = _plan_rows(tx, cycle, units, lock)
     seats = {}
     for unit in units:
-        seats[unit.code], heads[unit.code] = _seat(unit, rows.get(unit.id), cycle.state.open_round)
+        seats[unit.code], heads[unit.code] = seat_of(
+            unit, rows.get(unit.id), cycle.state.open_round
+        )
     return seats
 
 
+# Statements of the hot path are built once: building one costs as much as carrying it out (F8).
+
+
 @cache
-def _one_cycle(lock: Lock) -> Select[Any]:
-    return _locked(select(CYCLES).where(CYCLES.c.id == bindparam("cycle")), lock)
+def _one_cycle(lock: Lock) -> Statement:
+    return Statement(_locked(select(CYCLES).where(CYCLES.c.id == bindparam("cycle")), lock))
 
 
 @cache
@@ -121,15 +138,39 @@ def _plan_rows(
     return rows
 
 
-def _seat(unit: UnitNode, row: Row[Any] | None, round_name: str) -> tuple[Seat, PlanHead]:
+def seat_of(unit: UnitNode, row: Any, round_name: str) -> tuple[Seat, PlanHead]:
+    """A unit's seat and counters from its plan's row; of one that has none yet, empty ones."""
     if row is None:
         return Seat(unit), PlanHead()
     # A working copy belongs to the round it was written in: an old one must not slip into a new round.
     mine = bool(round_name) and row.draft_round == round_name
     draft = orjson.loads(row.draft) if mine and row.draft else None
     typists = tuple(name for name in row.typists.split(" ") if name) if mine else ()
-    seat = Seat(unit, PlanState.model_validate_json(row.body), draft, typists)
+    seat = Seat(unit, _STATES.get(row.body) or read(row.body), draft, typists)
     return seat, PlanHead(row.version, row.position, row.chain, row.recorded_at)
+
+
+# States are frozen, so one text need be read once: a parent's stands while its children act.
+_STATES: dict[str, PlanState] = {}
+_KEPT_AT_MOST = 4_096
+
+
+def read(body: str) -> PlanState:
+    """A plan's state from its text."""
+    return kept(body, PlanState.model_validate_json(body))
+
+
+def kept(body: str, state: PlanState) -> PlanState:
+    """Keep a state with its text, for whoever reads it next."""
+    if len(_STATES) >= _KEPT_AT_MOST:
+        _STATES.clear()
+    _STATES[body] = state
+    return state
+
+
+@lru_cache(maxsize=64)
+def _cycle_state(body: str) -> CycleState:
+    return CycleState.model_validate_json(body)
 
 
 def _make_rows(tx: Tx, cycle: str, units: Sequence[UnitNode]) -> None:

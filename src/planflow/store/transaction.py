@@ -1,7 +1,9 @@
 """Connections and units of work. The only place that commits (F6, F7)."""
 
 import random
+import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -15,11 +17,14 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.pool import NullPool
 
 from planflow.errors import Fault, Finding, invalid
-from planflow.store.faults import bad_text, fault_of, worth_retrying
+from planflow.store.faults import bad_text, fault_of, known, worth_retrying
 
 T = TypeVar("T")
 OLDEST_SQLITE = (3, 51, 3)  # before it: corruption when a WAL file is reset
 ATTEMPTS = 8
+# A cache that is full keeps what was used most, and parses every newcomer anew each time.
+_STATEMENTS = 2_000
+_WRITES = {"planflow_writes": True}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +51,8 @@ class Database:
     )  # immutable rows kept: trees, protocol texts
     _writer: ThreadPoolExecutor | None = None
     _claim: Connection | None = None
+    _turn: threading.Lock = field(default_factory=threading.Lock)
+    _queued: deque[None] = field(default_factory=deque)  # one for each piece of work in line
 
     def read(self, work: Callable[[Tx], T]) -> T:
         """Run work on one consistent snapshot; it cannot write."""
@@ -56,11 +63,39 @@ class Database:
         )
         return self._attempt(work, level)
 
+    def glance(self, work: Callable[[Tx], T]) -> T:
+        """Run work that is one reading statement of `store.driver`: it is its own unit of work."""
+        try:
+            with self.engine.connect() as connection:
+                if self.embedded:
+                    return work(Tx(connection, locks=False))
+                driver: Any = connection.connection.driver_connection
+                driver.autocommit = True
+                try:
+                    return work(Tx(connection, locks=True))
+                finally:
+                    if not driver.closed:
+                        driver.autocommit = False
+        except DBAPIError as error:
+            raise fault_of(error) from error
+
     def write(self, work: Callable[[Tx], T]) -> T:
         """Run work and commit it, or nothing of it. It is run again where another was in its way."""
-        if self._writer is not None:
-            return self._writer.submit(self._attempt, work, {"planflow_writes": True}).result()
-        return self._attempt(work, {})
+        if self._writer is None:
+            return self._attempt(work, {})
+        if not self._queued and self._turn.acquire(blocking=False):
+            # Nobody writes and nobody waits: the way through another thread would only take time.
+            try:
+                return self._attempt(work, _WRITES)
+            finally:
+                self._turn.release()
+        self._queued.append(None)
+        return self._writer.submit(self._in_turn, work).result()
+
+    def _in_turn(self, work: Callable[[Tx], T]) -> T:
+        self._queued.pop()
+        with self._turn:
+            return self._attempt(work, _WRITES)
 
     def close(self) -> None:
         """Give all connections back."""
@@ -104,7 +139,10 @@ class Database:
     def _attempt(self, work: Callable[[Tx], T], options: dict[str, Any]) -> T:
         for attempt in range(1, ATTEMPTS + 1):
             try:
-                with self.engine.connect().execution_options(**options) as connection:
+                with self.engine.connect() as connection:
+                    if options:
+                        connection.execution_options(**options)
+                    connection.begin()  # aloud: some statements go to the driver themselves
                     answer = work(Tx(connection, locks=not self.embedded))
                     connection.commit()
                     return answer
@@ -156,7 +194,12 @@ def _open_sqlite(url: URL, threads: int) -> Database:
         module=module,
         pool_size=threads + 2,
         max_overflow=4,
-        connect_args={"isolation_level": None, "timeout": 10, "check_same_thread": False},
+        connect_args={
+            "isolation_level": None,
+            "timeout": 10,
+            "check_same_thread": False,
+            "cached_statements": _STATEMENTS,
+        },
     )
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
@@ -196,7 +239,11 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
 
 def _begin_sqlite(connection: Connection) -> None:
     writes = connection.get_execution_options().get("planflow_writes")
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    driver: Any = connection.connection.driver_connection
+    try:
+        driver.execute("BEGIN IMMEDIATE" if writes else "BEGIN")
+    except connection.dialect.loaded_dbapi.Error as error:
+        raise known(error) from error
 
 
 def _open_postgresql(url: URL, threads: int) -> Database:
@@ -208,16 +255,21 @@ def _open_postgresql(url: URL, threads: int) -> Database:
             pool_size=threads + 2,
             max_overflow=4,
             pool_pre_ping=False,
+            pool_reset_on_return=None,  # what is left open is closed below
             connect_args={"options": "-c timezone=UTC -c lock_timeout=15s", "connect_timeout": 10},
         )
     except ModuleNotFoundError:
         raise Fault("driver_missing", {"extra": "postgres"}) from None
-    event.listen(engine, "checkin", _forget_reading)
+    event.listen(engine, "checkin", _leave_clean)
     return Database(engine, embedded=False)
 
 
-def _forget_reading(connection: Any, _record: Any) -> None:
+def _leave_clean(connection: Any, _record: Any) -> None:
+    if connection is None or connection.closed:
+        return
+    if connection.pgconn.transaction_status:  # not idle
+        connection.rollback()
     # SQLAlchemy leaves "read write" behind a reading unit of work, which would overrule a server
     # that is set to read-only, as one is whose disk runs full.
-    if connection is not None and connection.info.transaction_status.name == "IDLE":
+    if connection.read_only is not None:
         connection.read_only = None

@@ -1,6 +1,6 @@
 """Rows into tables, in few round trips: on PostgreSQL all rows of an act are one statement (F8)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from typing import Any
@@ -9,7 +9,8 @@ from sqlalchemy import Insert, insert
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import SQLModel
 
-from planflow.store.tables import PlanRow, table
+from planflow.store.driver import carry_out, carry_out_for, text_of
+from planflow.store.tables import Moment, PlanRow, table
 from planflow.store.transaction import Tx
 
 PLANS = table(PlanRow)
@@ -37,24 +38,26 @@ class Batch:
 
     def flush(self, tx: Tx) -> None:
         """Write what was gathered."""
-        values = sum(len(rows) * len(rows[0]) for rows in (*self.rows.values(), self.heads) if rows)
-        if tx.locks and values <= _ONE_STATEMENT:
-            self._at_once(tx)
-        else:
+        groups: list[tuple[Kind, list[Row]]] = list(self.rows.items())
+        if self.heads:
+            groups.append((PlanRow, self.heads))
+        values = sum(len(rows) * len(rows[0]) for _, rows in groups)
+        if tx.locks and 0 < values <= _ONE_STATEMENT:
+            shape = tuple((kind, tuple(rows[0]), len(rows)) for kind, rows in groups)
+            flat = [row[name] for _, rows in groups for row in rows for name in rows[0]]
+            carry_out(tx.connection, _statement(shape), flat)
+        elif tx.locks:
             for kind, rows in self.rows.items():
                 tx.connection.execute(_insert(kind), rows)
             if self.heads:
                 upsert(tx, self.heads)
+        else:
+            for kind, rows in groups:
+                columns = tuple(rows[0])
+                sql, moments = _one_row(kind, columns)
+                carry_out_for(tx.connection, sql, (_kept(row, moments) for row in rows))
         self.rows.clear()
         self.heads.clear()
-
-    def _at_once(self, tx: Tx) -> None:
-        groups = [*self.rows.items(), *([(PlanRow, self.heads)] if self.heads else [])]
-        if not groups:
-            return
-        shape = tuple((kind, tuple(rows[0]), len(rows)) for kind, rows in groups)
-        flat = [row[name] for _, rows in groups for row in rows for name in rows[0]]
-        tx.connection.exec_driver_sql(_statement(shape), tuple(flat))
 
 
 def upsert(tx: Tx, rows: Sequence[Row]) -> None:
@@ -74,20 +77,33 @@ def _upsert(locks: bool, columns: tuple[str, ...]) -> Any:
     return made.on_conflict_do_update(index_elements=list(_KEYS), set_=changes)
 
 
+@cache
+def _one_row(kind: Kind, columns: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
+    """The SQL of one row for SQLite, its values by name; and which of them are instants."""
+    moments = tuple(name for name in columns if isinstance(table(kind).c[name].type, Moment))
+    return _values(kind, columns, 1, (f":{name}" for name in columns)), moments
+
+
+def _kept(row: Row, moments: tuple[str, ...]) -> Row:
+    return row | {name: text_of(row[name]) for name in moments}
+
+
 @lru_cache(maxsize=512)
 def _statement(shape: Shape) -> str:
     """The SQL of a whole act's rows: inserts side by side, every value a parameter."""
-    parts = [_values(kind, columns, count) for kind, columns, count in shape]
+    marks = (f"${number}" for number in range(1, _ONE_STATEMENT + 1))
+    parts = [_values(kind, columns, count, marks) for kind, columns, count in shape]
     *before, last = parts
     named = ", ".join(f"w{at} AS ({part})" for at, part in enumerate(before))
     return f"WITH {named} {last}" if named else last
 
 
-def _values(kind: Kind, columns: tuple[str, ...], count: int) -> str:
+def _values(kind: Kind, columns: tuple[str, ...], count: int, marks: Iterator[str]) -> str:
     """One table's rows; names and defaults are our own tables', never a person's text."""
     left = {c.name: c.default.arg for c in table(kind).c if c.name not in columns and c.default}  # type: ignore[attr-defined]
-    given = ["%s"] * len(columns) + [f"'{value}'" for value in left.values()]
-    many = ", ".join([f"({', '.join(given)})"] * count)
+    fixed = [f"'{value}'" for value in left.values()]
+    rows = ([*(next(marks) for _ in columns), *fixed] for _ in range(count))
+    many = ", ".join(f"({', '.join(row)})" for row in rows)
     sql = f'INSERT INTO "{table(kind).name}" ({", ".join([*columns, *left])}) VALUES {many}'  # noqa: S608
     if kind is not PlanRow:
         return sql
