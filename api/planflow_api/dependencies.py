@@ -119,7 +119,12 @@ def moment(name: str, text: str) -> dt.datetime:
     raise invalid(Finding("wrong_shape", {"field": name}, name))
 
 
+async def act(request: Request) -> tuple[Visit, Call]:
+    """Who acts on a plan, and what they sent."""
+    return await visit(request), await plan_call(request)
+
+
 Visiting = Annotated[Visit, Depends(visit)]
 Calling = Annotated[Call, Depends(call)]
-PlanCalling = Annotated[Call, Depends(plan_call)]
+Acting = Annotated[tuple[Visit, Call], Depends(act)]
 Opened = Annotated[Door, Depends(door)]

@@ -13,7 +13,7 @@ from planflow.services.people import Reader
 from planflow.services.site import Site
 from planflow.services.views import DiffView, EventView, Page, PlanView
 from planflow_api.bodies import body
-from planflow_api.dependencies import PlanCalling, Visiting, moment, whole
+from planflow_api.dependencies import Acting, Visiting, moment, whole
 from planflow_api.routes.acts import ACTS, Act
 from planflow_api.routes.units import Cursor, Limit, Parent
 from planflow_api.schemas import READ, WRITE_PLAN, refusals
@@ -93,7 +93,8 @@ async def diff(
 
 
 def _endpoint(act: Act) -> Callable[..., Awaitable[Response]]:
-    async def on_plan(visit: Visiting, call: PlanCalling, cycle: str, unit: str) -> Response:
+    async def on_plan(acting: Acting, cycle: str, unit: str) -> Response:
+        visit, call = acting
         return await visit.answer(
             lambda site, reader: plans.act(site, reader, call, cycle, unit, act.name).view(reader),
             act.status,
@@ -101,12 +102,12 @@ def _endpoint(act: Act) -> Callable[..., Awaitable[Response]]:
 
     def about(name: str) -> Callable[..., Awaitable[Response]]:
         async def on_subject(
-            visit: Visiting,
-            call: PlanCalling,
+            acting: Acting,
             cycle: str,
             unit: str,
             subject: Annotated[str, Path(alias=name)],
         ) -> Response:
+            visit, call = acting
             return await visit.answer(
                 lambda site, reader: plans.act(
                     site, reader, call, cycle, unit, act.name, subject

@@ -286,8 +286,11 @@ def _sight_of_act(site: Site, tx: Tx, reader: Reader, cycle: str, unit: str, act
     if action in _TURNING:
         return _sight(site, tx, reader, cycle, unit, "update")
 
+    standings: list[Standing] = []
+
     def seen(head: CycleHead, place: UnitNode) -> bool:
-        return access.may_read(people.standings(site, tx, reader, head.tree), place.path)
+        standings[:] = people.standings(site, tx, reader, head.tree)
+        return access.may_read(standings, place.path)
 
     # A correction locks all that it reaches first, from the top down (N18).
     short = action not in reading.ON_CORRECTIONS
@@ -296,7 +299,6 @@ def _sight_of_act(site: Site, tx: Tx, reader: Reader, cycle: str, unit: str, act
         sight = _sight(site, tx, reader, cycle, unit, "share")
         opening.remember(site.database, sight.head)
         return sight
-    standings = people.standings(site, tx, reader, opened.head.tree)
     return Sight(opened.head, opened.unit, opened.parent, standings, opened)
 
 

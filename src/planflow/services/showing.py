@@ -258,14 +258,15 @@ def _actions(scene: Scene, reader: Reader, standings: Sequence[Standing]) -> lis
         return False, None
 
     found = []
+    terms, hands = scene.negotiation.terms, dict[str, frozenset[str]]()
     for name in ACTS:
         behalf, grant = way(name)
         if grant is None:
             found.append(_not_theirs(name, reader.lang))
             continue
-        hands = frozenset({reader.user_id, *reader.delegators(grant)})
-        findings = guards.blocked(scene, name, hands, on_behalf=behalf)
-        terms = scene.negotiation.terms
+        if grant not in hands:
+            hands[grant] = frozenset({reader.user_id, *reader.delegators(grant)})
+        findings = guards.blocked(scene, name, hands[grant], on_behalf=behalf)
         shown = [guard_view(finding, reader.lang, terms) for finding in findings]
         told = ActionView(name=name, allowed=not findings, on_behalf_of=behalf, guards=shown)
         found.append(told)

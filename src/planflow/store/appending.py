@@ -124,8 +124,12 @@ def append_plans(
     touched = [heads[draft.unit].recorded_at for draft in drafts]
     pen = pen.not_before([stage.cycle.recorded_at, *touched])
     states, last = write_plans(tx, stage.cycle, seats, heads, drafts, pen)
-    moved = {code: replace(seat, plan=states[code], kept=None) for code, seat in seats.items()}
-    return stage.after(moved, heads), last
+    moved = {code: replace(seats[code], plan=states[code], kept=None) for code in last}
+    as_kept = {
+        code: replace(seat, plan=seat.kept, kept=None) if seat.kept else seat
+        for code, seat in seats.items()
+    }
+    return stage.after(as_kept | moved, heads), last
 
 
 def write_plans(
