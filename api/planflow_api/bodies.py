@@ -10,6 +10,7 @@ from planflow.domain import commands, delegating, tree_commands
 from planflow_api.frame import BASE
 from planflow_api.schemas import Problem
 
+_ORDER = ("auth", "delegations", "units", "protocols", "cycles", "plans", "health")
 _BEARER = "OAuth2PasswordBearer"
 _SCHEME = {
     "type": "oauth2",
@@ -82,6 +83,8 @@ def complete(schema: dict[str, Any]) -> dict[str, Any]:
     for name, definition in ours["$defs"].items():
         if known.setdefault(name, definition) != definition:
             raise ValueError(f"two models are called {name}")
+    # As a newcomer needs them, whatever the order in which the router asks.
+    schema["paths"] = dict(sorted(schema["paths"].items(), key=lambda item: _place(item[1])))
     schema["components"]["securitySchemes"] = {_BEARER: _SCHEME}
     for path, method, operation in _operations(schema):
         if "HTTPValidationError" in str(operation["responses"].get("422")):
@@ -95,6 +98,11 @@ def complete(schema: dict[str, Any]) -> dict[str, Any]:
         if headers:
             operation["parameters"] = [*operation.get("parameters", ()), *headers]
     return schema
+
+
+def _place(methods: dict[str, dict[str, Any]]) -> int:
+    tags = next(iter(methods.values()))["tags"]
+    return _ORDER.index(tags[0])
 
 
 def _operations(schema: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
