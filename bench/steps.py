@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from bench.floors import PostgresFloor, Rows, SqliteFloor
 from bench.worlds import CYCLE, Bench, counties
 from planflow.services import plans
-from planflow.services.plans import Acted
+from planflow.services.acting import Acted
 from planflow.store.transaction import sqlite_module
 
 TURNS = 5

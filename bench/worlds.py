@@ -16,10 +16,10 @@ from pydantic import SecretStr
 
 from planflow.access.grants import Grant
 from planflow.config import Settings
-from planflow.services import cycles, people, plans, units
+from planflow.services import acting, cycles, people, units
+from planflow.services.acting import Acted
 from planflow.services.calls import Call
 from planflow.services.people import Reader
-from planflow.services.plans import Acted
 from planflow.services.site import Site, open_site
 from planflow.store import grants, sites
 from planflow.store import people as accounts
@@ -71,7 +71,7 @@ class Bench:
     def act(self, who: str, unit: str, action: str, version: int, body: Any = None) -> Acted:
         """One act on a plan."""
         call = self.call(body, version)
-        return plans.act(self.site, self.readers[who], call, CYCLE, unit, action)
+        return acting.act(self.site, self.readers[who], call, CYCLE, unit, action)
 
 
 def settings(url: str) -> Settings:

@@ -34,7 +34,7 @@ from planflow.engine.windows import Opening
 from planflow.errors import Finding, Refusal
 from planflow.protocol import loader
 from planflow.services import subjects
-from planflow.services.plans import COMMANDS
+from planflow.services.acting import COMMANDS
 
 NOW = dt.datetime(2019, 7, 12, tzinfo=dt.UTC)
 

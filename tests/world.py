@@ -23,7 +23,7 @@ from typing import Any
 from sqlalchemy import and_, select
 
 from planflow.errors import PlanflowError, Refusal
-from planflow.services import cycles, delegations, past, people, plans, tree, units
+from planflow.services import acting, cycles, delegations, past, people, plans, tree, units
 from planflow.services.calls import Call
 from planflow.services.delegations import DelegationView
 from planflow.services.people import Reader
@@ -315,7 +315,7 @@ class World:
         method = "PUT" if action in ("draft", "headline") else "POST"
         call = self.call(path, body, version, key, method)
         reader = self.readers[who]
-        return plans.act(self.site, reader, call, where, unit, action, promise).view(reader)
+        return acting.act(self.site, reader, call, where, unit, action, promise).view(reader)
 
     def key(self) -> str:
         """An idempotency key nobody has used."""

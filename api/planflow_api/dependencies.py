@@ -126,5 +126,5 @@ async def act(request: Request) -> tuple[Visit, Call]:
 
 Visiting = Annotated[Visit, Depends(visit)]
 Calling = Annotated[Call, Depends(call)]
-Acting = Annotated[tuple[Visit, Call], Depends(act)]
+Arrived = Annotated[tuple[Visit, Call], Depends(act)]
 Opened = Annotated[Door, Depends(door)]

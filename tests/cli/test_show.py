@@ -17,7 +17,7 @@ from planflow.cli.titles import Titles, figure
 from planflow.config import Settings
 from planflow.demo.server import serving
 from planflow.protocol.loader import bundled
-from planflow.services import cycles, people, plans
+from planflow.services import acting, cycles, people
 from planflow.services.calls import Call
 from planflow.services.people import Reader
 from planflow.services.protocols import get_protocol
@@ -58,10 +58,10 @@ def negotiated(peopled: Cli) -> Cli:
         open_cycle(site, "c1")
         county, city = signed_in(site, "county-K"), signed_in(site, "city")
         figures = {"persons": 12345, "villages": 7, "county_exit": 1}
-        plans.act(site, county, call({"figures": figures}, 0), "c1", "K", "draft")
-        plans.act(site, county, call({}, 1), "c1", "K", "submit")
+        acting.act(site, county, call({"figures": figures}, 0), "c1", "K", "draft")
+        acting.act(site, county, call({}, 1), "c1", "K", "submit")
         settled = {"figures": {"persons": 12000}, "reasons": {"persons": "field_check"}}
-        plans.act(site, city, call(settled, 2), "c1", "K", "accept")
+        acting.act(site, city, call(settled, 2), "c1", "K", "accept")
     return peopled
 
 

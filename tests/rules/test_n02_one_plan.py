@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from functools import partial
+
+import pytest
 
 from tests.rules.conftest import At
 from tests.rules.found import named, places
@@ -129,6 +133,29 @@ def test_somebody_below_the_root_must_take_part(at: At) -> None:
     ):
         refused = world.refused("invalid", partial(world.cycle, "c2", **terms))
         assert places(refused) == [("nobody_below", "leaf_level")]
+
+
+@pytest.mark.parametrize(
+    ("levels", "said"),
+    [
+        ("region, county", ("root_not_in_round", "root")),
+        ("region, city", ("nobody_in_round", "leaf_level")),
+    ],
+)
+def test_in_every_round_the_root_and_somebody_below_it_take_part(
+    at: At, levels: str, said: tuple[str, str]
+) -> None:
+    """The lint asks for the protocol's highest level; a cycle's root may be lower."""
+    world = at("")
+    text = re.sub(r"\n    durations: .*", "", world.site.protocols["exit-plan"])
+    text = text.replace("    kind: down\n", f"    kind: down\n    levels: [{levels}]\n", 1)
+    world.site = replace(world.site, protocols={"exit-plan": text})
+    world.cycle("c2", no_task=[])
+    world.user("cadmin", "admin", "C")
+    refused = world.refused(
+        "invalid", partial(world.cycle, "c3", who="cadmin", root="C", no_task=[])
+    )
+    assert places(refused) == [said]
 
 
 def test_rounds_open_once_and_in_order(at: At) -> None:

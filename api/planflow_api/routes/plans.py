@@ -8,12 +8,12 @@ from pydantic import WithJsonSchema
 from starlette.responses import Response
 
 from planflow.errors import Refusal
-from planflow.services import plans
+from planflow.services import acting, plans
 from planflow.services.people import Reader
 from planflow.services.site import Site
 from planflow.services.views import DiffView, EventView, Page, PlanView
 from planflow_api.bodies import body
-from planflow_api.dependencies import Acting, Visiting, moment, whole
+from planflow_api.dependencies import Arrived, Visiting, moment, whole
 from planflow_api.routes.acts import ACTS, Act
 from planflow_api.routes.units import Cursor, Limit, Parent
 from planflow_api.schemas import READ, WRITE_PLAN, refusals
@@ -93,23 +93,23 @@ async def diff(
 
 
 def _endpoint(act: Act) -> Callable[..., Awaitable[Response]]:
-    async def on_plan(acting: Acting, cycle: str, unit: str) -> Response:
-        visit, call = acting
+    async def on_plan(arrived: Arrived, cycle: str, unit: str) -> Response:
+        visit, call = arrived
         return await visit.answer(
-            lambda site, reader: plans.act(site, reader, call, cycle, unit, act.name).view(reader),
+            lambda site, reader: acting.act(site, reader, call, cycle, unit, act.name).view(reader),
             act.status,
         )
 
     def about(name: str) -> Callable[..., Awaitable[Response]]:
         async def on_subject(
-            acting: Acting,
+            arrived: Arrived,
             cycle: str,
             unit: str,
             subject: Annotated[str, Path(alias=name)],
         ) -> Response:
-            visit, call = acting
+            visit, call = arrived
             return await visit.answer(
-                lambda site, reader: plans.act(
+                lambda site, reader: acting.act(
                     site, reader, call, cycle, unit, act.name, subject
                 ).view(reader),
                 act.status,

@@ -37,9 +37,27 @@ def tree(tx: Tx, negotiation: Negotiation, command: OpenCycle) -> list[dict[str,
     findings += _cut_faults(command.cuts, rows, order)
     if not findings and not any(row["parent_code"] and not row["no_task"] for row in rows.values()):
         findings.append(Finding("nobody_below", {"unit": command.root}, "leaf_level"))
+    if not findings:
+        findings += _round_faults(negotiation, root, rows)
     if findings:
         raise invalid(*findings[: rounds.NAMED_AT_MOST])
     return list(rows.values())
+
+
+def _round_faults(
+    negotiation: Negotiation, root: Registered, rows: dict[str, dict[str, Any]]
+) -> Iterator[Finding]:
+    """In every round the root issues or gathers, and somebody below it answers (N2, N6)."""
+    below = {row["level"] for row in rows.values() if row["parent_code"] and not row["no_task"]}
+    for one in negotiation.protocol.rounds:
+        levels = negotiation.protocol.levels_of(one.name)
+        if one.kind == "decision":
+            continue  # the root's alone
+        if root.level not in levels:
+            params = {"round": one.name, "unit": root.code, "level": root.level}
+            yield Finding("root_not_in_round", params, "root")
+        elif below.isdisjoint(levels):
+            yield Finding("nobody_in_round", {"round": one.name, "unit": root.code}, "leaf_level")
 
 
 class _Lowest:
