@@ -44,7 +44,7 @@ def counted(site: Site) -> Iterator[Counter[str]]:
         seen(None, None, sql)
         return once(connection, sql, values)
 
-    def many(connection: Connection, sql: str, rows: Iterable[dict[str, Any]]) -> None:
+    def many(connection: Connection, sql: str, rows: Iterable[Sequence[Any]]) -> None:
         seen(None, None, sql)
         each(connection, sql, rows)
 

@@ -71,8 +71,8 @@ def carry_out(connection: Connection, sql: str, values: Sequence[Any]) -> Any:
     return carried(connection, lambda cursor: cursor.execute(sql, values))
 
 
-def carry_out_for(connection: Connection, sql: str, rows: Iterable[dict[str, Any]]) -> None:
-    """Carry out SQL once for each row of named values. Raises `DBAPIError`."""
+def carry_out_for(connection: Connection, sql: str, rows: Iterable[Sequence[Any]]) -> None:
+    """Carry out SQL once for each row of values. Raises `DBAPIError`."""
     carried(connection, lambda cursor: cursor.executemany(sql, rows))
 
 

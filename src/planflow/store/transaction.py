@@ -200,7 +200,9 @@ def _open_sqlite(url: URL, threads: int) -> Database:
             "check_same_thread": False,
             "cached_statements": _STATEMENTS,
         },
+        pool_reset_on_return=None,  # what is left open is closed below
     )
+    event.listen(engine, "checkin", _leave_closed)
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     writer = ThreadPoolExecutor(1, thread_name_prefix="planflow-writer")
@@ -235,6 +237,11 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
     cursor.execute("PRAGMA recursive_triggers=ON")
     cursor.execute("PRAGMA case_sensitive_like=ON")  # as on PostgreSQL: units A and a are two
     cursor.close()
+
+
+def _leave_closed(connection: Any, _record: Any) -> None:
+    if connection is not None and connection.in_transaction:
+        connection.rollback()
 
 
 def _begin_sqlite(connection: Connection) -> None:

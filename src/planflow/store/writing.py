@@ -55,7 +55,7 @@ class Batch:
             for kind, rows in groups:
                 columns = tuple(rows[0])
                 sql, moments = _one_row(kind, columns)
-                carry_out_for(tx.connection, sql, (_kept(row, moments) for row in rows))
+                carry_out_for(tx.connection, sql, [_kept(row, moments) for row in rows])
         self.rows.clear()
         self.heads.clear()
 
@@ -78,14 +78,18 @@ def _upsert(locks: bool, columns: tuple[str, ...]) -> Any:
 
 
 @cache
-def _one_row(kind: Kind, columns: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
-    """The SQL of one row for SQLite, its values by name; and which of them are instants."""
-    moments = tuple(name for name in columns if isinstance(table(kind).c[name].type, Moment))
-    return _values(kind, columns, 1, (f":{name}" for name in columns)), moments
+def _one_row(kind: Kind, columns: tuple[str, ...]) -> tuple[str, tuple[int, ...]]:
+    """The SQL of one row for SQLite, and which of its values are instants."""
+    moments = (isinstance(table(kind).c[name].type, Moment) for name in columns)
+    places = tuple(at for at, one in enumerate(moments) if one)
+    return _values(kind, columns, 1, iter("?" * len(columns))), places
 
 
-def _kept(row: Row, moments: tuple[str, ...]) -> Row:
-    return row | {name: text_of(row[name]) for name in moments}
+def _kept(row: Row, moments: tuple[int, ...]) -> list[Any]:
+    values = list(row.values())
+    for at in moments:
+        values[at] = text_of(values[at])
+    return values
 
 
 @lru_cache(maxsize=512)
