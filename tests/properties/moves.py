@@ -15,9 +15,9 @@ from planflow.engine import checks, numbers
 from planflow.engine.state import Promise
 from tests.board import Board
 from tests.properties import round_moves
-from tests.properties.round_moves import Body, Figures, Move, code_for, keeping
+from tests.properties.round_moves import SUPERSEDING, Body, Figures, Move, code_for, keeping
 
-__all__ = ["Body", "Figures", "Move", "code_for", "keeping", "natural", "one"]
+__all__ = ["SUPERSEDING", "Body", "Figures", "Move", "code_for", "keeping", "natural", "one"]
 
 EMPTY: dict[str, Body] = {
     "distribute": {"allocations": []},

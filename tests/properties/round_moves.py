@@ -259,7 +259,7 @@ def _total(board: Board, scene: Scene, pinned: bool, rng: Random) -> Figures:
         return dict(record.split.total)  # the same total, split otherwise
     total: Figures = {}
     for each in protocol.indicators:
-        if required(board, each.name) or rng.random() < 0.8:
+        if required(board, each.name) or rng.random() < 0.6:
             high = each.maximum if each.maximum is not None else rng.choice((20, 99, 900))
             total[each.name] = rng.randint(max(_lowest(board, scene.own.unit, each), -20), high)
     return total

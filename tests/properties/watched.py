@@ -30,6 +30,7 @@ class Seen:
     tried: Counter[Cell] = field(default_factory=Counter)
     taken: Counter[Cell] = field(default_factory=Counter)
     refused: Counter[str] = field(default_factory=Counter)
+    spoilt: Counter[Cell] = field(default_factory=Counter)
 
     def count(self, cell: Cell, answer: str) -> None:
         """One more command, taken or refused by a code."""
@@ -37,8 +38,6 @@ class Seen:
         self.tried[cell] += 1
         if answer == TAKEN:
             self.taken[cell] += 1
-        else:
-            self.refused[answer] += 1
 
     @property
     def steps(self) -> int:
@@ -147,6 +146,7 @@ class Watched(Board):
             raise
         if self.counting:
             self.seen.count(cell, TAKEN if refusal is None else _code(refusal))
+            self.seen.refused.update({one.code for one in refusal.findings} if refusal else ())
         if refusal is not None:
             raise refusal
 
