@@ -79,6 +79,7 @@ class Board:
     )
     now: dt.datetime = NOW
     scenes: dict[str, Scene] = field(default_factory=dict)  # until something changes
+    states: dict[str, str] = field(default_factory=dict)  # the same
 
     @classmethod
     def over(cls, protocol: str, tree: Iterable[Line]) -> Self:
@@ -162,6 +163,8 @@ class Board:
 
     def nearest_below(self, code: str, round_name: str) -> tuple[str, ...]:
         """The nearest units below that take part in a round, whichever is open."""
+        if self.negotiation.protocol.rounds_by_name[round_name].kind == "decision":
+            return ()  # it is the root's alone
         return self._around(code, self.negotiation.protocol.levels_of(round_name))[1]
 
     def look(self, code: str) -> PlanState:
@@ -174,24 +177,28 @@ class Board:
         if named is None and waiting is None:
             return None
         name = named["round"] if named else str(waiting and waiting.round)
+        if name not in self.negotiation.protocol.rounds_by_name:
+            return None  # it is refused before anything is looked at
         codes = [code, *(one["unit"] for one in named.get("also", []))] if named else []
         codes += list(waiting.figures) if waiting and not named else []
         taking = set(self.taking_part(name))
         touched = sorted(
             {up for c in codes if c in taking for up in (c, *self.nodes[c].ancestors)} & taking
         )
-        around = {c: self._around(c, self.negotiation.protocol.levels_of(name)) for c in touched}
+        levels = self.negotiation.protocol.levels_of(name)
+        above = {c: self.parent(c, levels) for c in touched}
+        below = {c: self.nearest_below(c, name) for c in touched}
         return Ground(
             name,
             {c: self.seat(c) for c in touched},
-            {c: up for c, (up, _) in around.items() if up},
-            {c: tuple(self.nodes[one] for one in below) for c, (_, below) in around.items()},
+            {c: up for c, up in above.items() if up},
+            {c: tuple(self.nodes[one] for one in codes) for c, codes in below.items()},
         )
 
     def tick(self, span: dt.timedelta) -> None:
         """Let time pass."""
         self.now += span
-        self.scenes.clear()
+        self._changed()
 
     def scene(self, code: str, named: Mapping[str, Any] | None = None) -> Scene:
         """What an act on a plan may look at; `named` is the body of a correction."""
@@ -227,8 +234,10 @@ class Board:
 
     def state(self, code: str) -> str:
         """A plan's state now."""
-        scene = self.scene(code)
-        return scene.state(scene.own)
+        if code not in self.states:
+            scene = self.scene(code)
+            self.states[code] = scene.state(scene.own)
+        return self.states[code]
 
     def place(self, code: str) -> str:
         """Kind of round and stage, such as `up.drafting`; what a histogram counts by."""
@@ -262,7 +271,7 @@ class Board:
         hand, scene = Hand(who, grant, self._mint), self.scene(code, named)
         if isinstance(command, SaveDraft):
             draft = up.save_draft(scene, command, hand)
-            self.scenes.clear()
+            self._changed()
             self.drafts[code] = (self.round, draft)
             self.typists[code] = (self.round, tuple(sorted({*scene.own.typists, who})))
             return
@@ -316,12 +325,17 @@ class Board:
         desk = subjects.desk(self.nodes[code], self.plan(code))
         return access.grant_for(self.grants[who], action, self.nodes[code].path, above, desk)
 
+    def _changed(self) -> None:
+        """What was worked out from what stood before is worked out anew."""
+        self.scenes.clear()
+        self.states.clear()
+
     def _mint(self) -> str:
         self.minted += 1
         return f"e{self.minted}"
 
     def _write(self, drafts: Iterable[Draft], who: str) -> None:
-        self.scenes.clear()
+        self._changed()
         for draft in drafts:
             if not draft.unit:
                 self._turn(draft)
@@ -332,7 +346,7 @@ class Board:
             events.append(event)
 
     def _turn(self, draft: Draft) -> None:
-        self.scenes.clear()
+        self._changed()
         event = _event(draft, "cycle", self.cycle.position + 1, "R", self.now)
         self.cycle = evolve.cycle(self.cycle, event, self.negotiation.protocol.rounds[-1].name)
 

@@ -8,7 +8,7 @@ from random import Random
 
 from planflow.engine import numbers
 from tests.board import Board
-from tests.properties import moves
+from tests.properties import moves, second_moves
 from tests.properties.moves import Body, Figures, Move
 
 Spoil = Callable[[Board, Body, Random], None]
@@ -253,4 +253,5 @@ _FAULTS: dict[str, list[Spoil]] = {
     "commitments": [_from_off, _to_off, _other_promise],
     "distribute": [_part_off, _part_swapped, _part_elsewhere],
     "headline": [_choice],
+    **second_moves.FAULTS,
 }

@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tests.properties.oracle_cycle import ZONE, Cycle
+from tests.properties.oracle_cycle import ZONE, Cycle, People
 from tests.properties.oracle_rules import Figures, added, must
 from tests.properties.oracle_up import (
     Body,
@@ -20,14 +20,14 @@ from tests.properties.oracle_up import (
 Promise = dict[str, Any]
 
 
-def acknowledge(cycle: Cycle, _who: str, unit: str, _body: Body, _: str) -> None:
+def acknowledge(cycle: Cycle, _who: People, unit: str, _body: Body, _: str) -> None:
     """Sign for what was issued (N5)."""
     place = here(cycle, unit, "down")
     must(cycle.at(*place) == "issued" and cycle.in_time(*place))
     cycle.stage[place] = "acknowledged"
 
 
-def issue(cycle: Cycle, _who: str, unit: str, body: Body, _: str) -> None:
+def issue(cycle: Cycle, who: People, unit: str, body: Body, _: str) -> None:
     """Split what one has among all children, in one act; nothing is created or lost (N5)."""
     place = here(cycle, unit, "down")
     name, children = place[1], cycle.children(unit)
@@ -50,14 +50,20 @@ def issue(cycle: Cycle, _who: str, unit: str, body: Body, _: str) -> None:
     marked = _exact(cycle, unit, whole, added([*given.values(), held]), held)
     reasons_known(cycle, body.get("markup", {}), "issue")
     must(all(said(body.get("markup", {}).get(one)) for one in marked))
-    changed = [one for one in children if cycle.issued.get((one, name)) != given[one]]
+    known = {one: cycle.task(one, name) for one in children if cycle.reached(one, name)}
+    changed = [one for one in children if known.get(one) != given[one]]
     for one in cycle.promises:
         if one["status"] == "open" and one["unit"] in changed and one["amends"] == name:
-            before = cycle.issued[one["unit"], name].get(one["indicator"])
+            before = known[one["unit"]].get(one["indicator"])
             must(given[one["unit"]].get(one["indicator"]) == before)
     cycle.total[place], cycle.reserve[place], cycle.markup[place] = whole, held, marked
-    cycle.stage[place] = "distributed"
+    cycle.stage[place], cycle.splitters[place] = "distributed", set(who)
+    if unit == cycle.root:
+        cycle.corrected.pop(place, None)
+        cycle.authors[place] = set(who)
     for child in changed:
+        cycle.corrected.pop((child, name), None)
+        cycle.authors[child, name] = set(who)
         cycle.issued[child, name], cycle.stage[child, name] = given[child], "issued"
         cycle.issued_at[child, name] = cycle.now
 
@@ -67,7 +73,7 @@ def _whole(cycle: Cycle, unit: str, body: Body, parts: Figures) -> Figures:
     must(unit == cycle.root or body.get("total") is None)
     name = cycle.open_round
     if unit != cycle.root:
-        return dict(cycle.issued.get((unit, name), {}))
+        return cycle.task(unit, name)
     whole = parts if body.get("total") is None else dict(body["total"])
     if body.get("total") is not None:
         sound(cycle, unit, whole)
@@ -108,7 +114,7 @@ def _explained(cycle: Cycle, name: str, allocation: Mapping[str, Any]) -> None:
             must(said(allocation.get("reasons", {}).get(indicator)))
 
 
-def extensions(cycle: Cycle, _who: str, unit: str, body: Body, _: str) -> None:
+def extensions(cycle: Cycle, _who: People, unit: str, body: Body, _: str) -> None:
     """More time in the open round, from the parent (N9)."""
     place = here(cycle, unit, "up", "down", "adjust", "decision")
     ends = cycle.begins_ends(*place)[1]
@@ -128,7 +134,7 @@ def end_of(day: str) -> dt.datetime:
 # Promises, and the headline
 
 
-def commitments(cycle: Cycle, _who: str, unit: str, body: Body, _: str) -> None:
+def commitments(cycle: Cycle, _who: People, unit: str, body: Body, _: str) -> None:
     """Promise a unit another figure than the one that binds it."""
     name, rules = body["indicator"], cycle.rules
     must(unit != cycle.root and not cycle.over and body["settle_in"] in rules.rounds)
@@ -163,7 +169,7 @@ def _open_for(cycle: Cycle, unit: str, indicator: str) -> bool:
     )
 
 
-def distribute(cycle: Cycle, _who: str, unit: str, body: Body, promise: str) -> None:
+def distribute(cycle: Cycle, _who: People, unit: str, body: Body, promise: str) -> None:
     """Pass a promise on to children, in one act that adds up."""
     one, children = _held(cycle, unit, promise), cycle.children(unit)
     must(one["status"] == "open" and not one["passed"] and children and not cycle.over)
@@ -192,7 +198,7 @@ def _parts(cycle: Cycle, one: Promise) -> Iterator[Promise]:
     return (each for each in cycle.promises if one["id"] in (each["id"], each["part"]))
 
 
-def fulfil(cycle: Cycle, _who: str, unit: str, _body: Body, promise: str) -> None:
+def fulfil(cycle: Cycle, _who: People, unit: str, _body: Body, promise: str) -> None:
     """Write what was promised as the base of the settling round, with all its parts."""
     one = _held(cycle, unit, promise)
     name = one["settle_in"]
@@ -205,7 +211,7 @@ def fulfil(cycle: Cycle, _who: str, unit: str, _body: Body, promise: str) -> Non
         cycle.acted.add((each["unit"], name))
 
 
-def waive(cycle: Cycle, _who: str, unit: str, _body: Body, promise: str) -> None:
+def waive(cycle: Cycle, _who: People, unit: str, _body: Body, promise: str) -> None:
     """Take a promise back, with all its parts."""
     one = _held(cycle, unit, promise)
     must(one["status"] == "open" and one["part"] is None and not cycle.over)
@@ -213,7 +219,7 @@ def waive(cycle: Cycle, _who: str, unit: str, _body: Body, promise: str) -> None
         each["status"] = "waived"
 
 
-def headline(cycle: Cycle, _who: str, unit: str, body: Body, _: str) -> None:
+def headline(cycle: Cycle, _who: People, unit: str, body: Body, _: str) -> None:
     """Let another of the numbers that stand be the one that is shown (N3)."""
     offers = set(cycle.offers(unit))
     must(offers and not cycle.over)

@@ -30,6 +30,18 @@ PLACES = {
     "decision": ("awaiting", "presented", "decided"),
 }
 PLACES["adjust"] = PLACES["up"]
+# Acts that lead to a stage, the last step first; and what has to be there before an act.
+LEADS = {
+    "submitted": ("submit", "draft"),
+    "accepted": ("accept", "submit", "draft"),
+    "returned": ("return", "submit", "draft"),
+    "issued": ("issue", "acknowledge"),
+    "acknowledged": ("acknowledge", "issue"),
+    "distributed": ("issue", "acknowledge"),
+    "presented": ("present",),
+    "decided": ("decide",),
+}
+FIRST = {"approve": "corrections", "reject": "corrections", "submit": "draft"}
 # Where each act of a round is taken at all, by kind of round (N2, N4 to N7, N9).
 ROUND_ACTS = {
     "up": {
@@ -101,7 +113,14 @@ def reachable(text: str) -> Corners:
         # before the round's own first number there may be none to choose
         told = [at for at in PLACES[kind] if at not in ("drafting", "awaiting")]
         found |= {("headline", f"{kind}.{at}") for at in told}
-    return frozenset(found | set(_of_promises(rules)))
+    return frozenset(found | set(_of_promises(rules)) | set(_of_corrections(rules)))
+
+
+def _of_corrections(rules: Rules) -> Iterator[tuple[str, str]]:
+    """Once a round is closed its figures are corrected, in whatever stage a plan is then."""
+    later = {f"{kind}.{at}" for kind in map(rules.kind, rules.names[1:]) for at in PLACES[kind]}
+    for place in {*later, "settled"}:
+        yield from ((action, place) for action in ("corrections", "approve", "reject"))
 
 
 def _of_promises(rules: Rules) -> Iterator[tuple[str, str]]:
@@ -179,7 +198,7 @@ class Walk:
     aim: Aim
     rng: Random
     steps: int = 0  # in this round
-    told: bool = False  # whether each corner of this kind of round was met often enough
+    lacks: dict[Cell, int] = field(default_factory=dict)  # corners of this kind met too seldom
     over: bool = False
     stuck: bool = False
 
@@ -198,9 +217,14 @@ class Walk:
             self.step()
         self.steps += count
         kind, most = self._kind()
-        self.told = not self.aim.missing(self.board.label, [self.text], kind)
+        self.lacks = self.aim.missing(self.board.label, [self.text], kind)
         if (self.told and self.steps >= FEWEST_STEPS) or self.steps >= most:
             self.turn_over()
+
+    @property
+    def told(self) -> bool:
+        """Whether each corner of this kind of round was met often enough."""
+        return not self.lacks
 
     def _kind(self) -> tuple[str, int]:
         """The kind of stages that plans are in, and how many steps to stay there at most."""
@@ -216,8 +240,10 @@ class Walk:
         """Something: mostly what may be done and was done least, else anything, right or wrong."""
         board, rng = self.board, self.rng
         chance, likely = rng.random(), 0.4 if self.aim.seen.share > 0.34 else 0.75
-        if board.cycle.settled or not board.cycle.rounds:
+        if not board.cycle.rounds:
             likely = 0.0  # nothing may be done, or nearly
+        elif board.cycle.settled:
+            likely = 0.5
         elif self.told:
             likely = 0.9  # what is left to learn lies in figures, not in who may do what
         with contextlib.suppress(Refusal):
@@ -276,7 +302,7 @@ class Walk:
         today = board.now.astimezone(dt.timezone(dt.timedelta(hours=8))).date()
         body: dict[str, Any] = {"windows": {}, "silence": {}}
         for level in levels:
-            if rng.random() < 0.4:
+            if rng.random() < 0.6:
                 due = today + DAY * rng.choice((3, 20, 60, 200))
                 body["windows"][level] = {"due_at": due.isoformat()}
                 if rng.random() < 0.1:
@@ -317,12 +343,33 @@ class Walk:
         pairs = [(code, a, at) for code, at in places for a in MAYBE if _maybe(a, at)]
         wrong = self.rng.random() < 0.4
         counts = board.seen.spoilt if wrong else board.seen.taken
+        if self.rng.random() < 0.5 and self._towards(pairs):
+            return
         for code, action, _ in self._ranked(counts, pairs):
             who = self._hand(code, action)
             if board.blocked(who, code, action) is None:
                 self._do(who, code, action, wrong=wrong)
                 return
         self._turn()
+
+    def _towards(self, pairs: list[tuple[str, str, str]]) -> bool:
+        """A step towards something that was taken too seldom, if there is one."""
+        able = [one for one in self.lacks if one[1:] in reachable(self.text)]
+        if not able:
+            return False
+        _, wanted, place = self.rng.choice(able)
+        before = FIRST.get(wanted, wanted)
+        steps = [(wanted, place), (before, place)]
+        steps += [(lead, "") for lead in LEADS.get(place.partition(".")[2], ())]
+        for action, at in steps:
+            fitting = [one for one in pairs if one[1] == action and one[2].startswith(at)]
+            self.rng.shuffle(fitting)
+            for code, _, _ in fitting[:4]:
+                who = self._hand(code, action)
+                if self.board.blocked(who, code, action) is None:
+                    self._do(who, code, action, wrong=False)
+                    return True
+        return False
 
     def _anything(self) -> None:
         """What was tried least, by whoever, right or wrong."""
@@ -345,12 +392,26 @@ class Walk:
         self.board.act(who, code, action, body, promise)
         if action == "draft" and self.rng.random() < (0.8 if wrong else 0.2):
             self.board.act(who, code, "submit")  # only then is it asked what the figures are worth
+        if action == "distribute" and self.rng.random() < 0.3:
+            self._part_alone(code)
+
+    def _part_alone(self, code: str) -> None:
+        """Somebody settles a part of a promise without the rest."""
+        for child in self.board.children(code):
+            for one in self.board.plan(child).promises:
+                if one.part_of and one.status == "open":
+                    self.board.act(code, child, "waive", {"reason": "条件变化"}, one.id)
 
     def _hand(self, code: str, action: str) -> str:
         """Somebody who may: a planner, an admin, or the person who sits at two desks."""
         board, rng = self.board, self.rng
-        parent = board.parent(code)
+        parent, waiting = board.parent(code), board.plan(code).proposal
         place = code if RIGHTS[action][0] == "own" or parent is None else parent
+        if RIGHTS[action][0] == "desk":
+            place = waiting.top if waiting else code
+            return f"{place}2" if rng.random() < 0.7 else place
+        if RIGHTS[action][0] == "near":
+            return rng.choice((code, code.lower(), place))
         if not board.nodes[place].is_root and rng.random() < 0.2:
             return "both"
         planners = ("draft", "submit", "withdraw", "acknowledge")
@@ -361,7 +422,7 @@ def _maybe(action: str, place: str) -> bool:
     return (action, place) in POSSIBLE or action in ANYWHERE
 
 
-ANYWHERE = {"headline", "commitments", "distribute", "waive"}
+ANYWHERE = {"headline", "commitments", "distribute", "waive", "corrections", "approve", "reject"}
 POSSIBLE = {
     (action, f"{kind}.{at}")
     for kind, acts in ROUND_ACTS.items()

@@ -25,11 +25,12 @@ QUICK = settings(
     derandomize=True,
     database=None,
     deadline=None,
-    max_examples=200,
+    max_examples=300,
     stateful_step_count=60,
     phases=(Phase.generate,),  # a walk is made from seeds: there is little to shrink
     suppress_health_check=list(HealthCheck),
 )
+QUICK_STEPS = 20_000
 SOAK_STEPS = 100_000
 # Refusals that a short run may miss.
 SELDOM = {
@@ -46,11 +47,12 @@ class Negotiation(RuleBasedStateMachine):
 
     @initialize(seed=SEEDS)
     def begin(self, seed: int) -> None:
-        self.walk = Walk.begin(self.aim.neediest(), seed, self.aim)
+        if not enough(self.aim):
+            self.walk = Walk.begin(self.aim.neediest(), seed, self.aim)
 
     @rule(seed=SEEDS)
     def go_on(self, seed: int) -> None:
-        if not self.walk.over:
+        if hasattr(self, "walk") and not self.walk.over:
             self.walk.rng = Random(seed)
             self.walk.go_on(6)
 
@@ -60,6 +62,11 @@ class Negotiation(RuleBasedStateMachine):
             board.still_there(board.log)
             for code in board.nodes:
                 assert board.replayed(code) == board.plan(code), code
+
+
+def enough(aim: Aim) -> bool:
+    """Whether a quick run has seen all that it has to see."""
+    return aim.seen.steps >= QUICK_STEPS and aim.rare(1) <= SELDOM and not aim.all_missing()
 
 
 def told(aim: Aim) -> str:

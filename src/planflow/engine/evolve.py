@@ -203,7 +203,8 @@ def _distributed(state: PlanState, event: Event) -> PlanState:
 
 
 def _totalled(state: PlanState, event: Event) -> PlanState:
-    return state.having(event.round, reported=event.parts["figures"], corrected={})
+    raised = event.parts.get("raised", {})
+    return state.having(event.round, reported=event.parts["figures"], raised=raised, corrected={})
 
 
 def _presented(state: PlanState, event: Event) -> PlanState:

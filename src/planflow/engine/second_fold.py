@@ -12,7 +12,7 @@ def _correction_proposed(state: PlanState, event: Event) -> PlanState:
 
     def by_unit(name: str) -> dict[str, dict[str, int]]:
         # the unit's own stand first, also where it is its reserve alone that moves
-        return {one["unit"]: one[name] for one in parts["units"]}
+        return {one["unit"]: one.get(name, {}) for one in parts["units"]}
 
     proposal = Proposal(
         **parts["proposal"],
@@ -23,6 +23,7 @@ def _correction_proposed(state: PlanState, event: Event) -> PlanState:
         figures=by_unit("figures"),
         reserve=by_unit("reserve"),
         was=by_unit("was"),
+        held=by_unit("held"),
     )
     return state.but(corrections=(*state.corrections, proposal))
 
