@@ -168,6 +168,10 @@ def _no_document(board: Board, body: Body, rng: Random) -> None:
     body.pop(rng.choice(("document_no", "reason")), None)
 
 
+def _no_reason(board: Board, body: Body, rng: Random) -> None:
+    body.pop("reason", None)
+
+
 def _outcome(board: Board, body: Body, rng: Random) -> None:
     body["outcome"] = rng.choice(("approved", "amended", "rejected"))
     if rng.random() < 0.6:
@@ -248,6 +252,7 @@ _FAULTS: dict[str, list[Spoil]] = {
         _reserve_off,
         _total_off,
         _total_off,
+        _no_reason,
         _no_document,
     ],
     "commitments": [_from_off, _to_off, _other_promise],

@@ -134,6 +134,8 @@ def _up(
 
 def _down(rng: Random, one: Plain, before: list[Plain]) -> None:
     one["binding"] = rng.random() < 0.6
+    if rng.random() < 0.4:
+        one["second_person"] = True
     decisions = [each["name"] for each in before if each["kind"] == "decision"]
     if decisions and rng.random() < 0.7:
         one["total_from"] = decisions[-1]

@@ -125,8 +125,9 @@ def _submitted(board: Board, code: str, _body: Mapping[str, Any]) -> Iterator[Pu
 def _issued(board: Board, code: str, body: Mapping[str, Any]) -> Iterator[Put]:
     yield code, board.round, {**(body.get("total") or {})}
     yield code, board.round, {**body.get("reserve", {})}
+    waits = board.plan(code).pending is not None  # nobody but the issuer has it yet
     for one in body["allocations"]:
-        yield one["unit"], board.round, one["figures"]
+        yield code if waits else one["unit"], board.round, one["figures"]
 
 
 def _accepted(board: Board, code: str, body: Mapping[str, Any]) -> Iterator[Put]:
@@ -152,6 +153,7 @@ _PUT: dict[str, Callable[[Board, str, Mapping[str, Any]], Iterator[Put]]] = {
     "issue": _issued,
     "accept": _accepted,
     "corrections": _corrected,
+    "paper": _accepted,
     "commitments": _promised,
     "distribute": _passed_on,
 }

@@ -24,6 +24,7 @@ EMPTY: dict[str, Body] = {
     "issue": {"allocations": []},
     "waive": {"reason": "到期"},
     "reject": {"reason": "不符"},
+    "attest": {},
 }
 
 

@@ -12,7 +12,7 @@ import datetime as dt
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from tests.properties import oracle_corrections, oracle_down, oracle_up
+from tests.properties import oracle_corrections, oracle_down, oracle_second, oracle_up
 from tests.properties.oracle_cycle import STILL_TO_ANSWER, ZONE, Cycle, People
 from tests.properties.oracle_rules import No, must
 
@@ -37,6 +37,9 @@ ACTS: dict[str, Callable[[Cycle, People, str, Mapping[str, Any], str], None]] = 
     "corrections": oracle_corrections.corrections,
     "approve": oracle_corrections.approve,
     "reject": oracle_corrections.reject,
+    "confirm": oracle_second.confirm,
+    "paper": oracle_second.paper,
+    "attest": oracle_second.attest,
 }
 MEANINGS = {"up": ("zero", "last_issued"), "adjust": ("last_issued",)}
 RECEIVED = "received_after_"
@@ -119,6 +122,7 @@ class Oracle(Cycle):
             self.also[self.root, name] = self.further_below(self.root, name)
             self.stage[self.root, name] = "accepted"
         self.rounds[name] = "closed"
+        self.pending.clear()  # nothing that waits outlasts the round
 
     def _lapses(self, unit: str) -> bool:
         """Whether declared silence settles a unit when its round is closed now."""

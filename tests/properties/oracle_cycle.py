@@ -21,7 +21,7 @@ Desks = Mapping[str, Sequence[tuple[str, str]]]  # who: role at unit
 STILL_TO_ANSWER = {"up": ("drafting", "returned"), "adjust": ("returned",), "down": ("issued",)}
 # Acts of a unit's own people, of its admin alone, and of the admin above (section 7).
 OWN = {"draft", "submit", "withdraw", "acknowledge"}
-OWN_ADMIN = {"issue", "present", "decide", "distribute"}
+OWN_ADMIN = {"issue", "present", "decide", "distribute", "confirm", "paper", "attest"}
 ROOT_TOO = {"extensions", "headline"}  # where nobody stands above, one's own admin
 DECIDING = {"approve", "reject"}  # of the unit that a correction lies below
 
@@ -61,6 +61,8 @@ class Cycle:
         self.splitters: dict[Key, set[str]] = {}  # who split what it had
         self.corrected: dict[Key, Figures] = {}
         self.proposals: list[dict[str, Any]] = []
+        self.pending: dict[str, tuple[dict[str, Any], set[str]]] = {}  # issues that wait, and whose
+        self.papers: list[dict[str, Any]] = []
         self.promises: list[dict[str, Any]] = []
         # time: by round and level when it begins and ends; more of it by unit and round
         self.times: dict[str, dict[str, tuple[dt.datetime | None, dt.datetime | None]]] = {}
@@ -309,6 +311,9 @@ class Cycle:
             yield from ((one, name, "task") for figures in held for one in figures)
             for basis, figures in self.also.get(here, {}).items():
                 yield from ((one, name, basis) for one in figures)
+        for one in self.papers:
+            if one["unit"] == unit and one["status"] == "confirmed":
+                yield from ((indicator, one["round"], "task") for indicator in one["figures"])
         for one in self.promises:
             if one["unit"] == unit and one["funded"] and one["status"] != "waived":
                 yield one["indicator"], one["amends"], "funded"

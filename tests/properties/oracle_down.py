@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from tests.properties.oracle_cycle import ZONE, Cycle, People
+from tests.properties.oracle_cycle import ZONE, Cycle, Key, People
 from tests.properties.oracle_rules import Figures, added, must
 from tests.properties.oracle_up import (
     Body,
@@ -27,8 +28,32 @@ def acknowledge(cycle: Cycle, _who: People, unit: str, _body: Body, _: str) -> N
     cycle.stage[place] = "acknowledged"
 
 
+@dataclass
+class Split:
+    """A split that may be issued as it is."""
+
+    place: Key
+    given: dict[str, Figures]
+    changed: list[str]
+    whole: Figures
+    held: Figures
+    marked: Figures
+
+
 def issue(cycle: Cycle, who: People, unit: str, body: Body, _: str) -> None:
-    """Split what one has among all children, in one act; nothing is created or lost (N5)."""
+    """Split what one has among all children, in one act; nothing is created or lost (N5).
+
+    Where the protocol asks for two, it waits for the second: nothing is issued yet (N14).
+    """
+    split = judged(cycle, unit, body)
+    if cycle.rules.said(cycle.open_round, "second_person"):
+        cycle.pending[unit] = (dict(body), set(who))
+    else:
+        issued(cycle, set(who), split)
+
+
+def judged(cycle: Cycle, unit: str, body: Body) -> Split:
+    """What an issue comes to, if every rule allows it."""
     place = here(cycle, unit, "down")
     name, children = place[1], cycle.children(unit)
     must(children and cycle.in_time(*place))
@@ -47,6 +72,8 @@ def issue(cycle: Cycle, who: People, unit: str, body: Body, _: str) -> None:
     held = dict(body.get("reserve", {}))
     must(all(value >= 0 and one in cycle.rules.indicators for one, value in held.items()))
     whole = _whole(cycle, unit, body, added([*given.values(), held]))
+    if unit == cycle.root and not body.get("reason"):
+        _as_on_paper(cycle, name, whole)
     marked = _exact(cycle, unit, whole, added([*given.values(), held]), held)
     reasons_known(cycle, body.get("markup", {}), "issue")
     must(all(said(body.get("markup", {}).get(one)) for one in marked))
@@ -56,16 +83,34 @@ def issue(cycle: Cycle, who: People, unit: str, body: Body, _: str) -> None:
         if one["status"] == "open" and one["unit"] in changed and one["amends"] == name:
             before = known[one["unit"]].get(one["indicator"])
             must(given[one["unit"]].get(one["indicator"]) == before)
-    cycle.total[place], cycle.reserve[place], cycle.markup[place] = whole, held, marked
+    return Split(place, given, changed, whole, held, marked)
+
+
+def issued(cycle: Cycle, who: set[str], split: Split) -> None:
+    """It takes effect: whoever is issued anything else than before has to sign again."""
+    place = split.place
+    unit, name = place
+    cycle.total[place], cycle.reserve[place] = split.whole, split.held
+    cycle.markup[place] = split.marked
     cycle.stage[place], cycle.splitters[place] = "distributed", set(who)
+    cycle.pending.pop(unit, None)
     if unit == cycle.root:
         cycle.corrected.pop(place, None)
         cycle.authors[place] = set(who)
-    for child in changed:
+    for child in split.changed:
         cycle.corrected.pop((child, name), None)
+        cycle.pending.pop(child, None)  # what it was to split is another now
         cycle.authors[child, name] = set(who)
-        cycle.issued[child, name], cycle.stage[child, name] = given[child], "issued"
+        cycle.issued[child, name], cycle.stage[child, name] = split.given[child], "issued"
         cycle.issued_at[child, name] = cycle.now
+
+
+def _as_on_paper(cycle: Cycle, name: str, whole: Figures) -> None:
+    """What the root issues is what a confirmed paper of its own parent says (N14)."""
+    for one in cycle.papers:
+        if (one["round"], one["act"], one["status"]) == (name, "issued", "confirmed"):
+            on_paper = one["figures"]
+            must(all(on_paper.get(i, 0) == whole.get(i, 0) for i in {**on_paper, **whole}))
 
 
 def _whole(cycle: Cycle, unit: str, body: Body, parts: Figures) -> Figures:

@@ -268,6 +268,7 @@ def return_(cycle: Cycle, who: People, unit: str, body: Body, _: str) -> None:
     must(not who & cycle.typed[place])
     parent_not_yet(cycle, *place)
     cycle.sent_back.add(place)
+    cycle.corrected.pop(place, None)
     _reach(cycle, place, "returned")
 
 

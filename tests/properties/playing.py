@@ -106,6 +106,8 @@ def _finish_down(board: Board, code: str, rng: Random, tempt: Tempt) -> None:
         if not ways:
             raise Stuck
         board.act(code, code, "issue", ways[0][1])
+    if board.plan(code).pending is not None and stage(board.state(code)) == to_issue:
+        board.act(f"{code}2", code, "confirm")
 
 
 def _reopen(board: Board) -> None:

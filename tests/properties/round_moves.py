@@ -227,6 +227,8 @@ def _issue(board: Board, code: str, rng: Random) -> list[Move]:
         _mark_up(board, body, total, rng)
     if scene.own.unit.is_root:
         body["total"] = total
+        if scene.own.plan.paper(board.round, "issued"):
+            body["reason"] = "与上级文件不同"
     return [("", body | (SUPERSEDING if record.split else {}))]
 
 

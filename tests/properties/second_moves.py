@@ -171,7 +171,14 @@ def _code(board: Board, body: Body, rng: Random) -> None:
     body["reason_code"] = rng.choice([*known, "none_such"])
 
 
+def _paper_off(board: Board, body: Body, rng: Random) -> None:
+    body["act"] = rng.choice(("issued", "accepted"))
+    indicator = rng.choice([*board.negotiation.protocol.indicators_by_name, "nothing"])
+    body["figures"] = {indicator: rng.choice((-1, 0, 1, 40))}
+
+
 FAULTS: dict[str, list[Callable[[Board, Body, Random], None]]] = {
+    "paper": [_paper_off],
     "corrections": [
         _figures_off, _figures_off, _other_round, _other_unit, _pinned, _pinned, _reserve, _reserve,
         _cites, _code,

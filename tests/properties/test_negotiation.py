@@ -17,7 +17,8 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
-from tests.properties.steering import Aim, Walk
+from tests.properties.corners import Aim
+from tests.properties.steering import Walk
 
 # the high bits of a seed tell more than those that a search tries first
 SEEDS = st.integers(0, 2**64).map(lambda one: one * 2654435761 % 2**64)

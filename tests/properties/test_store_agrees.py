@@ -21,7 +21,8 @@ from planflow.services import people
 from planflow.services.site import open_site
 from tests.contract.audit import audit
 from tests.databases import Databases, settings
-from tests.properties.steering import GENERATED, Aim, Walk, protocols
+from tests.properties.corners import GENERATED, Aim, protocols
+from tests.properties.steering import Walk
 from tests.properties.watched import Watched
 from tests.world import PASSWORD, World
 

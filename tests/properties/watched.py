@@ -194,6 +194,7 @@ class Watched(Board):
             named = (
                 ([one.id for one in plan.promises], oracle.promises),
                 ([one.id for one in plan.corrections], oracle.proposals),
+                ([one.id for one in plan.papers], oracle.papers),
             )
             for ours, all_theirs in named:
                 theirs = [one for one in all_theirs if one["unit"] == code]
@@ -219,6 +220,10 @@ class Watched(Board):
             waits = [(c.status, c.round, c.top) for c in plan.corrections]
             asked = [one for one in oracle.proposals if one["unit"] == code]
             assert waits == [(one["status"], one["round"], one["top"]) for one in asked], code
+            if code == oracle.root:
+                told = [(one.round, one.act, one.status) for one in plan.papers]
+                papers = [(one["round"], one["act"], one["status"]) for one in oracle.papers]
+                assert told == papers, f"papers: here {told}, there {papers}"
             held = {one.name: plan.record(one.name).split for one in protocol.rounds}
             for name, split in held.items():
                 ours = split.held if split else {}

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import copy
+import datetime as dt
 from pathlib import Path
 from random import Random
 from typing import Any
 
 import pytest
+import yaml
 
 from planflow.access.table import Standing
 from planflow.engine import numbers
 from planflow.errors import Refusal
+from planflow.protocol import loader
 from tests.board import Board, Line
 from tests.properties import playing
 
@@ -172,3 +176,62 @@ def test_what_is_added_up_stays_a_sum() -> None:
     with pytest.raises(Refusal) as caught:
         found.act("C", "C", "corrections", body)
     assert codes(caught.value) == ["level_exact"]
+
+
+def test_what_is_presented_once_more_is_what_was_reported() -> None:
+    """A round that was opened once more begins without its corrections."""
+    plain = yaml.safe_load(loader.find("department-budget"))
+    rounds = plain["rounds"]
+    at = next(n for n, one in enumerate(rounds) if one["name"] == "legislature")
+    again = {**copy.deepcopy(rounds[at]), "name": "council", "reopens": "legislature"}
+    rounds.insert(at + 1, again)
+    firm: tuple[Line, ...] = (
+        ("T", "treasury", "", "", False),
+        ("D", "department", "T", "", False),
+    )
+    found = board(firm, yaml.safe_dump(plain, sort_keys=False))
+    for name in ("up1", "down1", "up2"):
+        playing.play(found, name, Random(1))
+    decision = {"document_no": "人大〔2019〕3号", "dated": "2019-02-01"}
+    found.open("legislature")
+    found.act("T", "T", "decide", {"outcome": "approved", **decision})
+    found.close("legislature")
+    [presented] = [found.plan("T").record("legislature").decision]
+    assert presented is not None
+    body = {"round": "legislature", "figures": {"basic": presented.presented["basic"] + 1}}
+    found.act("t", "T", "corrections", {**body, "reason": "漏计"})
+    found.act("T2", "T", "approve", {}, found.plan("T").corrections[-1].id)
+    found.open("council")
+    found.act("T", "T", "decide", {"outcome": "rejected", **decision})
+    found.act("T", "T", "present")
+    protocol = found.negotiation.protocol
+    shown = numbers.in_force(protocol, found.look("T"), "legislature")
+    assert shown == presented.presented
+
+
+def test_who_has_to_answer_after_a_silence_begins_without_a_correction() -> None:
+    plain = yaml.safe_load(loader.find("department-budget"))
+    one = {each["name"]: each for each in plain["rounds"]}
+    one["legislature"]["reopens"] = "up1"
+    kept = ("up1", "legislature")
+    plain["rounds"] = [one[name] for name in kept]
+    for each in plain["indicators"]:
+        each["required_in"] = [name for name in each["required_in"] if name in kept]
+    firm: tuple[Line, ...] = (
+        ("T", "treasury", "", "", False),
+        ("D", "department", "T", "", False),
+    )
+    found = board(firm, yaml.safe_dump(plain, sort_keys=False))
+    due, zero = {"department": {"due_at": "2019-07-20"}}, {"department": "zero"}
+    found.open("up1", {"windows": due, "silence": zero})
+    found.tick(dt.timedelta(days=20))
+    found.close("up1", playing.APPLYING)
+    body = {"round": "up1", "figures": {"basic": 7}, "reason": "漏计"}
+    found.act("d", "D", "corrections", body)
+    found.act("T2", "D", "approve", {}, found.plan("D").corrections[-1].id)
+    protocol = found.negotiation.protocol
+    assert numbers.in_force(protocol, found.look("D"), "up1")["basic"] == 7
+    found.open("legislature")
+    terms = {"outcome": "rejected", "document_no": "人大〔2019〕3号", "dated": "2019-02-01"}
+    found.act("T", "T", "decide", terms)
+    assert numbers.in_force(protocol, found.look("D"), "up1") == {}  # it has to answer

@@ -73,8 +73,9 @@ def wanted_by(proposal: Proposal) -> Wanted:
 
 def holds_pending(scene: Scene, _hands: Hands) -> Iterator[Finding]:
     """An issue of the open round waits for a second person (N14)."""
-    pending = scene.own.plan.pending
-    if pending is None or pending.round != scene.round:
+    pending, name = scene.own.plan.pending, scene.round
+    here = (name, scene.cycle.runs.get(name, 0))
+    if pending is None or (pending.round, pending.run) != here:
         yield Finding("holds_pending", {"unit": scene.own.unit.code})
 
 

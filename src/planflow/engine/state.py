@@ -163,6 +163,7 @@ class PendingIssue(Noun):
     markup_reasons: dict[str, str] = Field(default_factory=dict)
     allocations: tuple[dict[str, Any], ...]
     reasoned: bool
+    run: int = 0  # of its round: nothing that waits outlasts the round
     document_no: str
     cites: tuple[str, ...]
     dated: str
@@ -318,6 +319,7 @@ class CycleState(Noun):
     position: int = 0
     tree: int = 1  # position of the event that changed the tree last (N1)
     rounds: dict[str, str] = Field(default_factory=dict)
+    runs: dict[str, int] = Field(default_factory=dict)  # how often a round was opened once more
     settled: bool = False
     terms: dict[str, RoundTerms] = Field(default_factory=dict)
 
