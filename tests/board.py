@@ -263,7 +263,8 @@ class Board:
     ) -> None:
         """Carry out an act. Raises `Refusal`."""
         subjects.check(self.plan(code), action, promise)
-        grant = self._grant(who, code, action)
+        for_it = (body or {}).get("on_behalf_of") is not None
+        grant = self._grant(who, code, action, on_behalf=for_it)
         if grant is None:
             raise Refusal("forbidden", {"action": action})
         command = parse(COMMANDS[action], json.dumps(body or {}).encode())
@@ -319,11 +320,12 @@ class Board:
         counts = {code: len(events) for code, events in self.log.items()}
         return self.cycle, dict(self.plans), dict(self.drafts), dict(self.typists), counts
 
-    def _grant(self, who: str, code: str, action: str) -> str | None:
+    def _grant(self, who: str, code: str, action: str, *, on_behalf: bool = False) -> str | None:
         parent = self.parent(code)
         above = self.nodes[parent].path if parent else None
         desk = subjects.desk(self.nodes[code], self.plan(code))
-        return access.grant_for(self.grants[who], action, self.nodes[code].path, above, desk)
+        path = self.nodes[code].path
+        return access.grant_for(self.grants[who], action, path, above, desk, on_behalf=on_behalf)
 
     def _changed(self) -> None:
         """What was worked out from what stood before is worked out anew."""

@@ -55,7 +55,9 @@ def protocols() -> dict[str, str]:
 # that never meets these has only seen who may do what.
 TELLING = (
     "above_maximum", "below_minimum", "bounded", "children_done", "due_passed",
-    "duplicate_unit", "figures_not_amended", "from_in_force", "has_draft",
+    "duplicate_unit", "figures_moved", "figures_not_amended", "from_in_force", "has_draft",
+    "holds_paper", "holds_pending", "level_exact", "line_locked", "no_reserve", "nothing_corrected",
+    "rests_on_it", "total_on_paper", "typed_on_behalf",
     "markup_over_reserve", "missing_child", "missing_figure", "missing_markup_reason",
     "missing_reason", "never_issued", "no_change", "no_extension", "no_sum_to_reconcile",
     "not_applicable", "nothing_amended", "one_open_promise", "parent_open", "part_of_another",

@@ -53,6 +53,15 @@ def _figure_off(board: Board, body: Body, rng: Random) -> None:
         body.setdefault("reasons", {}).setdefault(name, moves.code_for(board, "adjust", rng))
 
 
+def _locked_off(board: Board, body: Body, rng: Random) -> None:
+    """Something changes in a line that a return left locked, if any was."""
+    returned = [board.plan(code).record(board.round).unlocked for code in board.nodes]
+    open_ones = next((lines for lines in returned if lines), ())
+    locked = [one for one in board.negotiation.protocol.indicators_by_name if one not in open_ones]
+    if open_ones and locked:
+        _move(body["figures"], rng.choice(locked), rng)
+
+
 def _figure_gone(board: Board, body: Body, rng: Random) -> None:
     if body["figures"]:
         del body["figures"][rng.choice(sorted(body["figures"]))]
@@ -104,6 +113,10 @@ def _no_later(board: Board, body: Body, rng: Random) -> None:
 
 def _bad_reason(board: Board, body: Body, rng: Random) -> None:
     body["reason_code"] = _code(board, rng)
+
+
+def _lines_off(board: Board, body: Body, rng: Random) -> None:
+    body["lines"] = [_indicator(board, rng)]
 
 
 def _some_allocation(board: Board, body: Body, rng: Random) -> Body:
@@ -229,6 +242,8 @@ _FAULTS: dict[str, list[Spoil]] = {
     "draft": [
         _figure_off,
         _figure_off,
+        _locked_off,
+        _locked_off,
         _figure_gone,
         _figure_more,
         _reasons,
@@ -237,7 +252,7 @@ _FAULTS: dict[str, list[Spoil]] = {
         _also,
     ],
     "accept": [_settle],
-    "return": [_bad_reason],
+    "return": [_bad_reason, _lines_off],
     "decide": [_outcome],
     "issue": [
         _share_off,

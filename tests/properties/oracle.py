@@ -50,7 +50,7 @@ class Oracle(Cycle):
 
     def act(self, who: str, unit: str, action: str, body: Mapping[str, Any], promise: str) -> None:
         """An act on a plan."""
-        must(self.may(who, unit, action))
+        must(self.may(who, unit, action, body))
         ACTS[action](self, frozenset({who}), unit, body, promise)
 
     def open(self, name: str, body: Mapping[str, Any]) -> None:

@@ -44,6 +44,7 @@ class Cycle:
         self.also: dict[Key, dict[str, Figures]] = {}
         self.settled: dict[Key, Figures] = {}
         self.items: dict[Key, Figures] = {}
+        self.all_items: dict[Key, dict[str, Figures]] = {}  # by basis
         self.issued: dict[Key, Figures] = {}
         self.issued_at: dict[Key, dt.datetime] = {}
         self.total: dict[Key, Figures] = {}
@@ -54,12 +55,15 @@ class Cycle:
         self.drafts: dict[Key, dict[str, Any]] = {}
         self.typed: dict[Key, set[str]] = {}
         self.sent_back: set[Key] = set()
+        self.unlocked: dict[Key, set[str]] = {}  # by a return that is about some lines only
+        self.returned: dict[Key, tuple[dict[str, Figures], dict[str, Figures]]] = {}  # that report
         self.acted: set[Key] = set()
         self.authors: dict[
             Key, set[str]
         ] = {}  # who settled, issued or decided it, or had it corrected
         self.splitters: dict[Key, set[str]] = {}  # who split what it had
         self.corrected: dict[Key, Figures] = {}
+        self.once_corrected: dict[Key, Figures] = {}  # until the unit answers anew
         self.proposals: list[dict[str, Any]] = []
         self.pending: dict[str, tuple[dict[str, Any], set[str]]] = {}  # issues that wait, and whose
         self.papers: list[dict[str, Any]] = []
@@ -104,6 +108,11 @@ class Cycle:
             above = self.above[above]
         return above
 
+    def uncorrected(self, place: Key) -> None:
+        """What was corrected is to be answered anew."""
+        if place in self.corrected:
+            self.once_corrected[place] = self.corrected.pop(place)
+
     def upwards(self, unit: str) -> list[str]:
         """A unit and all above it, up to the root."""
         found = [unit]
@@ -138,9 +147,14 @@ class Cycle:
         """The stage of a unit in a round."""
         return self.stage.get((unit, name), self.rules.start(name))
 
-    def may(self, who: str, unit: str, action: str) -> bool:
+    def may(self, who: str, unit: str, action: str, body: Mapping[str, Any]) -> bool:
         """Whether somebody has the right to act, by role and place."""
         place = unit
+        if action in ("draft", "submit") and body.get("on_behalf_of") is not None:
+            above = self.parent(unit)  # the parent's people type for it, where they say so
+            return any(
+                at == above and role in ("planner", "admin") for role, at in self.people[who]
+            )
         if action not in OWN | OWN_ADMIN:
             place = self.parent(unit)
             if not place and action in ROOT_TOO:
@@ -302,7 +316,8 @@ class Cycle:
         """Every number that stands, as indicator, round and basis: a headline is one of them (N3)."""
         for name in self.rules.names:
             here = (unit, name)
-            task = [self.reported, self.settled, self.issued, self.corrected]
+            corrected = [self.corrected, self.once_corrected]
+            task = [self.reported, self.settled, self.issued, *corrected]
             held = [of.get(here, {}) for of in task] + [self.task(unit, name)]
             if unit == self.root:
                 held += [self.presented.get(name, {}), self.decided.get(name, {})]

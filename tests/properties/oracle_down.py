@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.properties.oracle_cycle import ZONE, Cycle, Key, People
+from tests.properties.oracle_lines import locked
 from tests.properties.oracle_rules import Figures, added, must
 from tests.properties.oracle_up import (
     Body,
@@ -251,6 +252,7 @@ def fulfil(cycle: Cycle, _who: People, unit: str, _body: Body, promise: str) -> 
     parent_not_yet(cycle, unit, name)
     for each in _parts(cycle, one):
         must(cycle.at(each["unit"], name) in ("drafting", "returned"))
+        must(not locked(cycle, (each["unit"], name), each["indicator"]))
     for each in _parts(cycle, one):
         each["status"] = "fulfilled"
         cycle.acted.add((each["unit"], name))

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tests.properties.oracle_cycle import Cycle, Key, People
+from tests.properties.oracle_lines import keeps_lines, lines_of_return
 from tests.properties.oracle_rules import Figures, added, must
 
 Body = Mapping[str, Any]
@@ -149,12 +150,13 @@ def _basis(name: str) -> bool:
     return name not in ("task", "funded") and name.isidentifier() and name.isascii()
 
 
-def submit(cycle: Cycle, who: People, unit: str, _body: Body, _: str) -> None:
+def submit(cycle: Cycle, who: People, unit: str, body: Body, _: str) -> None:
     """Send the working copy up, complete and exact."""
     place = _may_write(cycle, unit)
     name = place[1]
     must(place in cycle.drafts)
     drafted = cycle.drafts[place]
+    must(not body.get("on_behalf_of") or drafted.get("on_behalf_of"))  # one's own copy is one's own
     figures = dict(drafted["figures"])
     if cycle.rules.kind(name) == "adjust":
         figures = {**cycle.base(unit), **figures}
@@ -169,9 +171,15 @@ def submit(cycle: Cycle, who: People, unit: str, _body: Body, _: str) -> None:
         _zeros_said(cycle, unit, name, figures, items)
         adds_up(cycle, unit, name, figures, items)
         _further_adds_up(cycle, unit, name, drafted)
+    by_basis = {
+        one: _items(drafted, one) for one in {"task", *drafted.get("also", {}), *_bases(drafted)}
+    }
+    keeps_lines(cycle, place, {"task": figures, **drafted.get("also", {})}, by_basis)
     cycle.reported[place], cycle.items[place], cycle.settled[place] = figures, items, {}
+    cycle.all_items[place] = by_basis
     cycle.also[place] = dict(drafted.get("also", {}))
     cycle.corrected.pop(place, None)  # who answers once more begins without a correction
+    cycle.once_corrected.pop(place, None)
     cycle.authors.pop(place, None)
     cycle.typed.setdefault(place, set()).update(who)
     _reach(cycle, place, "submitted")
@@ -180,6 +188,10 @@ def submit(cycle: Cycle, who: People, unit: str, _body: Body, _: str) -> None:
 def _items(drafted: Body, basis: str) -> Figures:
     given = [one for one in drafted.get("reconciling", []) if one.get("basis", "task") == basis]
     return added([{one["indicator"]: one["amount"]} for one in given])
+
+
+def _bases(drafted: Body) -> set[str]:
+    return {one.get("basis", "task") for one in drafted.get("reconciling", [])}
 
 
 def _zeros_said(
@@ -257,6 +269,7 @@ def accept(cycle: Cycle, who: People, unit: str, body: Body, _: str) -> None:
     cycle.settled[place] = own
     cycle.authors[place] = set(who) if own else set()
     cycle.sent_back.discard(place)
+    cycle.unlocked.pop(place, None)
     _reach(cycle, place, "accepted")
 
 
@@ -267,8 +280,14 @@ def return_(cycle: Cycle, who: People, unit: str, body: Body, _: str) -> None:
     must(unit != cycle.root and cycle.at(*place) in ("submitted", "accepted"))
     must(not who & cycle.typed[place])
     parent_not_yet(cycle, *place)
+    lines = lines_of_return(cycle, place, body.get("lines", ()))
+    cycle.unlocked.pop(place, None)
+    if lines is not None:
+        cycle.unlocked[place] = lines
+    report = {"task": cycle.reported[place], **cycle.also.get(place, {})}
+    cycle.returned[place] = (report, cycle.all_items.get(place, {}))
     cycle.sent_back.add(place)
-    cycle.corrected.pop(place, None)
+    cycle.uncorrected(place)
     _reach(cycle, place, "returned")
 
 
@@ -319,6 +338,6 @@ def _reopen(cycle: Cycle, name: str) -> None:
         del cycle.rounds[later]
     for place in [one for one in cycle.applied if one[1] == name]:
         cycle.stage[place] = cycle.applied.pop(place)[1]
-        cycle.corrected.pop(place, None)  # it corrected what silence was taken to mean
+        cycle.uncorrected(place)  # it was about what silence was taken to mean
     cycle.times[name], cycle.silence[name] = {}, {}  # the terms of the first run are over
     cycle.rounds[name] = "open"

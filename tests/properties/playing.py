@@ -120,7 +120,15 @@ def _reopen(board: Board) -> None:
 
 def _return(board: Board, code: str) -> None:
     body = moves.natural(board, code, "return", Random(1))[0][1]
-    board.act(str(board.parent(code)), code, "return", body)
+    body.pop("lines", None)
+    board.act(_reviewer(board, code), code, "return", body)
+
+
+def _reviewer(board: Board, code: str) -> str:
+    """An admin of the unit above; its deputy where that one had typed for the unit."""
+    parent = str(board.parent(code))
+    hands = {*board.plan(code).record(board.round).hands, *board.seat(code).typists}
+    return f"{parent}2" if parent in hands else parent
 
 
 def _settle_promises(board: Board) -> None:
@@ -134,12 +142,12 @@ def _settle_promises(board: Board) -> None:
 def _finish_up(board: Board, code: str, rng: Random, tempt: Tempt) -> None:
     if board.nodes[code].is_root:
         return
-    at, parent = stage(board.state(code)), str(board.parent(code))
+    at = stage(board.state(code))
     if at == "accepted" and not _stale(board, code):
         return
     if at in ("submitted", "accepted"):
         if at == "submitted" and not _stale(board, code):
-            board.act(parent, code, "accept")
+            board.act(_reviewer(board, code), code, "accept")
             return
         _return(board, code)
     lapsed = board.round in board.scene(code).own.plan.lapses
@@ -154,7 +162,7 @@ def _finish_up(board: Board, code: str, rng: Random, tempt: Tempt) -> None:
     board.act(code.lower(), code, "submit")
     tempt(code, "accept")
     if stage(board.state(code)) == "submitted":
-        board.act(parent, code, "accept")
+        board.act(_reviewer(board, code), code, "accept")
 
 
 def _stale(board: Board, code: str) -> bool:

@@ -238,6 +238,10 @@ class Walk:
         if wrong:
             self.board.seen.spoilt[self.board.label, action, self.board.place(code)] += 1
         promise, body = make(self.board, code, action, self.rng)
+        above = self.board.parent(code)
+        if action in ("draft", "submit") and above and self.rng.random() < 0.15:
+            who = self.rng.choice((above, above.lower(), who))
+            body = {**body, "on_behalf_of": {"reason": "断网"}}
         self.board.act(who, code, action, body, promise)
         if action == "draft" and self.rng.random() < (0.8 if wrong else 0.2):
             self.board.act(who, code, "submit")  # only then is it asked what the figures are worth

@@ -35,8 +35,9 @@ QUICK_STEPS = 20_000
 SOAK_STEPS = 100_000
 # Refusals that a short run may miss.
 SELDOM = {
-    "markup_over_reserve", "never_issued", "one_open_promise", "parent_open", "promise_open",
-    "silence_applied", "total_decided", "untouched",
+    "figures_moved", "line_locked", "markup_over_reserve", "never_issued", "one_open_promise",
+    "parent_open", "part_of_another", "promise_open", "silence_applied", "total_decided",
+    "total_on_paper", "untouched",
 }  # fmt: skip
 
 
