@@ -251,7 +251,9 @@ class Board:
         """Why somebody may not do something now, as `actions` says it; None when they may."""
         if self._grant(who, code, action) is None:
             return Finding("role", {"action": action})
-        return next(iter(guards.blocked(self.scene(code), action, frozenset({who}))), None)
+        grant = self._grant(who, code, action)
+        people = frozenset({who, *self.delegators(who, str(grant))})
+        return next(iter(guards.blocked(self.scene(code), action, people)), None)
 
     def act(
         self,
@@ -269,14 +271,15 @@ class Board:
             raise Refusal("forbidden", {"action": action})
         command = parse(COMMANDS[action], json.dumps(body or {}).encode())
         named = body if action == "corrections" else None
-        hand, scene = Hand(who, grant, self._mint), self.scene(code, named)
+        lent = self.delegators(who, grant)
+        hand, scene = Hand(who, grant, self._mint, delegators=lent), self.scene(code, named)
         if isinstance(command, SaveDraft):
             draft = up.save_draft(scene, command, hand)
             self._changed()
             self.drafts[code] = (self.round, draft)
-            self.typists[code] = (self.round, tuple(sorted({*scene.own.typists, who})))
+            self.typists[code] = (self.round, tuple(sorted({*scene.own.typists, *hand.people})))
             return
-        self._write(decide(scene, command, hand, promise), who)
+        self._write(decide(scene, command, hand, promise), who, lent)
 
     def open(self, name: str, body: Mapping[str, Any] | None = None) -> None:
         """Open a round, with windows and silences if any."""
@@ -336,14 +339,18 @@ class Board:
         self.minted += 1
         return f"e{self.minted}"
 
-    def _write(self, drafts: Iterable[Draft], who: str) -> None:
+    def delegators(self, who: str, grant: str) -> tuple[str, ...]:
+        """In whose place somebody acts by a grant."""
+        return next((one.delegators for one in self.grants[who] if one.grant == grant), ())
+
+    def _write(self, drafts: Iterable[Draft], who: str, lent: tuple[str, ...] = ()) -> None:
         self._changed()
         for draft in drafts:
             if not draft.unit:
                 self._turn(draft)
                 continue
             events = self.log.setdefault(draft.unit, [])
-            event = _event(draft, draft.unit, len(events) + 1, who, self.now)
+            event = _event(draft, draft.unit, len(events) + 1, who, self.now, lent)
             self.plans[draft.unit] = evolve.plan(self.negotiation, self.plan(draft.unit), event)
             events.append(event)
 
@@ -434,7 +441,9 @@ def _people(nodes: Mapping[str, UnitNode]) -> dict[str, list[Standing]]:
     return people
 
 
-def _event(draft: Draft, stream: str, seq: int, who: str, now: dt.datetime) -> Event:
+def _event(
+    draft: Draft, stream: str, seq: int, who: str, now: dt.datetime, lent: tuple[str, ...] = ()
+) -> Event:
     parts = {
         name: list(value.entries) if isinstance(value, Many) else value
         for name, value in draft.parts.items()
@@ -452,4 +461,5 @@ def _event(draft: Draft, stream: str, seq: int, who: str, now: dt.datetime) -> E
         grant="g",
         cites=draft.cites,
         parts=told,
+        delegators=lent,
     )

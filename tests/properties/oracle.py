@@ -51,7 +51,8 @@ class Oracle(Cycle):
     def act(self, who: str, unit: str, action: str, body: Mapping[str, Any], promise: str) -> None:
         """An act on a plan."""
         must(self.may(who, unit, action, body))
-        ACTS[action](self, frozenset({who}), unit, body, promise)
+        hands = frozenset({who, *self.lent.get(who, ())})  # one hand in every review (N14)
+        ACTS[action](self, hands, unit, body, promise)
 
     def open(self, name: str, body: Mapping[str, Any]) -> None:
         """Open a round: the one before it is closed, its times and silences make sense (N6, N9)."""

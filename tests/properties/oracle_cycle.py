@@ -37,6 +37,7 @@ class Cycle:
         self.idle = {code for code, _, _, _, idle in tree if idle}
         self.root = tree[0][0]
         self.people = people
+        self.lent: Mapping[str, set[str]] = {}  # in whose place somebody acts
         self.now = now
         self.rounds: dict[str, str] = {}  # those opened, in the order in which they were
         self.stage: dict[Key, str] = {}

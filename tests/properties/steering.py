@@ -256,7 +256,12 @@ class Walk:
                     self.board.act(code, child, "waive", {"reason": "条件变化"}, one.id)
 
     def _hand(self, code: str, action: str) -> str:
-        """Somebody who may: a planner, an admin, or the person who sits at two desks."""
+        """Somebody who may; now and then somebody who stands in for an admin."""
+        who = self._own_hand(code, action)
+        return f"{who}3" if who in self.board.nodes and self.rng.random() < 0.1 else who
+
+    def _own_hand(self, code: str, action: str) -> str:
+        """Somebody who may: a planner, an admin, a deputy, or the person who sits at two desks."""
         board, rng = self.board, self.rng
         parent, waiting = board.parent(code), board.plan(code).proposal
         place = code if RIGHTS[action][0] == "own" or parent is None else parent

@@ -85,11 +85,17 @@ class Watched(Board):
         board = cls.over(text, tree)
         for code, node in board.nodes.items():  # a deputy, where the work of two is asked for
             board.grants[f"{code}2"] = [Standing(f"deputy@{code}", "admin", node.path)]
+            lent = Standing(f"lent@{code}", "admin", node.path, (code,))  # and one in its place
+            board.grants[f"{code}3"] = [lent]
         people = {
             who: [(one.role, one.path.rpartition("/")[2]) for one in standings]
             for who, standings in board.grants.items()
         }
         board.oracle = Oracle(text, tree, people, board.now)
+        board.oracle.lent = {
+            who: {name for one in standings for name in one.delegators}
+            for who, standings in board.grants.items()
+        }
         board.label, board.seen = label, seen
         board.story.append((text, tree))
         return board

@@ -235,3 +235,17 @@ def test_who_has_to_answer_after_a_silence_begins_without_a_correction() -> None
     terms = {"outcome": "rejected", "document_no": "人大〔2019〕3号", "dated": "2019-02-01"}
     found.act("T", "T", "decide", terms)
     assert numbers.in_force(protocol, found.look("D"), "up1") == {}  # it has to answer
+
+
+def test_who_lent_a_role_has_a_hand_in_what_was_proposed_with_it() -> None:
+    found = issued()
+    path = found.nodes["C"].path
+    found.grants["C3"] = [Standing("lent@C", "admin", path, ("C2",))]
+    found.grants["C4"] = [Standing("fourth@C", "admin", path)]
+    other = propose(found, "C3", "B", "down1", 31)
+    found.act("C4", "B", "approve", {}, other)
+    first = propose(found, "a", "A", "down1", 61)
+    with pytest.raises(Refusal) as caught:  # in the place of C2 the root's total was moved before
+        found.act("C2", "A", "approve", {}, first)
+    assert codes(caught.value) == ["separate_hands"]
+    found.act("C4", "A", "approve", {}, first)

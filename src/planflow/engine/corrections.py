@@ -102,6 +102,7 @@ def _corrected(cover: Cover, proposal: Proposal, ids: Mapping[str, str], cites: 
     parts: dict[str, Any] = {
         "correction": {"id": proposal.id},
         "by": by,
+        "hands": list(proposal.proposers or (proposal.by,)),
         "figures": dict(cover.figures),
         "reserve": dict(cover.reserve),
     }

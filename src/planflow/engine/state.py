@@ -134,6 +134,7 @@ class Proposal(Noun):
     held: dict[str, dict[str, int]]
     top: str
     hands: tuple[str, ...]
+    proposers: tuple[str, ...] = ()  # who proposed it, and in whose place
     reason_code: str = ""
     document_no: str = ""
     dated: str = ""
