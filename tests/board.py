@@ -270,7 +270,7 @@ class Board:
         if grant is None:
             raise Refusal("forbidden", {"action": action})
         command = parse(COMMANDS[action], json.dumps(body or {}).encode())
-        named = body if action == "corrections" else None
+        named = self._seen(who, body or {}) if action == "corrections" else None
         lent = self.delegators(who, grant)
         hand, scene = Hand(who, grant, self._mint, delegators=lent), self.scene(code, named)
         if isinstance(command, SaveDraft):
@@ -338,6 +338,12 @@ class Board:
     def _mint(self) -> str:
         self.minted += 1
         return f"e{self.minted}"
+
+    def _seen(self, who: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        """What a correction names, as far as its author sees it."""
+        places = {one["unit"]: self.nodes.get(one["unit"]) for one in body.get("also", [])}
+        seen = {c for c, at in places.items() if at and access.may_read(self.grants[who], at.path)}
+        return {**body, "also": [one for one in body.get("also", []) if one["unit"] in seen]}
 
     def delegators(self, who: str, grant: str) -> tuple[str, ...]:
         """In whose place somebody acts by a grant."""

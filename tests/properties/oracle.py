@@ -51,6 +51,7 @@ class Oracle(Cycle):
     def act(self, who: str, unit: str, action: str, body: Mapping[str, Any], promise: str) -> None:
         """An act on a plan."""
         must(self.may(who, unit, action, body))
+        self.actor = who
         hands = frozenset({who, *self.lent.get(who, ())})  # one hand in every review (N14)
         ACTS[action](self, hands, unit, body, promise)
 

@@ -33,8 +33,10 @@ def corrections(cycle: Cycle, who: People, unit: str, body: Body, _: str) -> Non
     must(not body.get("cites") or (body.get("document_no") and body.get("dated")))
     named = [{**body, "unit": unit}, *body.get("also", [])]
     must(len({one["unit"] for one in named}) == len(named))
+    known = {unit, *(one["unit"] for one in named[1:] if cycle.sees(one["unit"]))}
+    known = {one for each in known if cycle.takes_part(each, name) for one in cycle.upwards(each)}
     for one in named:
-        must(one["unit"] in cycle.level and cycle.takes_part(one["unit"], name))
+        must(one["unit"] in known and cycle.takes_part(one["unit"], name))
         sound(cycle, one["unit"], one.get("figures", {}))
         held = one.get("reserve", {})
         must(not held or (one["unit"], name) in cycle.reserve)

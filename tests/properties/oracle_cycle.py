@@ -37,6 +37,7 @@ class Cycle:
         self.idle = {code for code, _, _, _, idle in tree if idle}
         self.root = tree[0][0]
         self.people = people
+        self.actor = ""
         self.lent: Mapping[str, set[str]] = {}  # in whose place somebody acts
         self.now = now
         self.rounds: dict[str, str] = {}  # those opened, in the order in which they were
@@ -55,6 +56,7 @@ class Cycle:
         self.decided: dict[str, Figures] = {}
         self.drafts: dict[Key, dict[str, Any]] = {}
         self.typed: dict[Key, set[str]] = {}
+        self.sent: dict[Key, set[str]] = {}  # who had typed what was sent, or sent it
         self.sent_back: set[Key] = set()
         self.unlocked: dict[Key, set[str]] = {}  # by a return that is about some lines only
         self.returned: dict[Key, tuple[dict[str, Figures], dict[str, Figures]]] = {}  # that report
@@ -113,6 +115,12 @@ class Cycle:
         """What was corrected is to be answered anew."""
         if place in self.corrected:
             self.once_corrected[place] = self.corrected.pop(place)
+
+    def sees(self, unit: str) -> bool:
+        """Whether whoever acts has a role at the unit or above it (section 7)."""
+        return unit in self.level and any(
+            at in self.upwards(unit) for _, at in self.people[self.actor]
+        )
 
     def upwards(self, unit: str) -> list[str]:
         """A unit and all above it, up to the root."""
@@ -245,7 +253,7 @@ class Cycle:
     def hands_in(self, unit: str, name: str) -> set[str]:
         """Everybody who typed, sent, settled, issued or decided a number (N14)."""
         here = (unit, name)
-        return self.typed.get(here, set()) | self.authors.get(here, set())
+        return self.sent.get(here, set()) | self.authors.get(here, set())
 
     def base(self, unit: str) -> Figures:
         """The last binding figures, with what was promised and fulfilled written over them (N11)."""

@@ -182,6 +182,7 @@ def submit(cycle: Cycle, who: People, unit: str, body: Body, _: str) -> None:
     cycle.once_corrected.pop(place, None)
     cycle.authors.pop(place, None)
     cycle.typed.setdefault(place, set()).update(who)
+    cycle.sent[place] = set(cycle.typed[place])
     _reach(cycle, place, "submitted")
 
 

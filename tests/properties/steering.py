@@ -258,7 +258,7 @@ class Walk:
     def _hand(self, code: str, action: str) -> str:
         """Somebody who may; now and then somebody who stands in for an admin."""
         who = self._own_hand(code, action)
-        return f"{who}3" if who in self.board.nodes and self.rng.random() < 0.1 else who
+        return f"{who}3" if f"{who}3" in self.board.grants and self.rng.random() < 0.1 else who
 
     def _own_hand(self, code: str, action: str) -> str:
         """Somebody who may: a planner, an admin, a deputy, or the person who sits at two desks."""

@@ -7,7 +7,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from planflow.access.table import Standing
 from planflow.domain.events import Event
@@ -72,6 +72,7 @@ class Seen:
 class Watched(Board):
     """What is taken here, the oracle takes; what is refused here, it refuses, and nothing changed."""
 
+    lending: ClassVar[bool] = True  # whether some act in the place of others
     oracle: Oracle | None = None
     seen: Seen = field(default_factory=Seen)
     label: str = ""
@@ -86,7 +87,8 @@ class Watched(Board):
         for code, node in board.nodes.items():  # a deputy, where the work of two is asked for
             board.grants[f"{code}2"] = [Standing(f"deputy@{code}", "admin", node.path)]
             lent = Standing(f"lent@{code}", "admin", node.path, (code,))  # and one in its place
-            board.grants[f"{code}3"] = [lent]
+            if cls.lending:
+                board.grants[f"{code}3"] = [lent]
         people = {
             who: [(one.role, one.path.rpartition("/")[2]) for one in standings]
             for who, standings in board.grants.items()
