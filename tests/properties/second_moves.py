@@ -11,10 +11,17 @@ from tests.properties.round_moves import Body, Figures, Move
 
 
 def _corrections(board: Board, code: str, rng: Random) -> list[Move]:
+    """One more in each round of what has no upper limit; of the first of these that the unit has."""
+    able = [one.name for one in board.negotiation.protocol.indicators if one.maximum is None]
+    name = next((one for one in able if _has(board, code, one)), able[0])
+    return _one_more(board, code, name, rng)
+
+
+def _one_more(board: Board, code: str, name: str, rng: Random) -> list[Move]:
     """One more of something in each round: at a leaf, or with whatever leaf lies below."""
-    moves = []
+    moves: list[Move] = []
     for one in board.negotiation.protocol.rounds:
-        leaf, name = code, _able(board, code, rng)
+        leaf = code
         while below := [c for c in _below(board, leaf, one.name) if _has(board, c, name)]:
             leaf = rng.choice(below)
         own = {name: _now(board, code, one.name).get(name, 0) + 1}
@@ -26,7 +33,7 @@ def _corrections(board: Board, code: str, rng: Random) -> list[Move]:
 
 def correction(board: Board, code: str, rng: Random) -> Move:
     """One correction, mostly of a round that is closed, now and then of more than one unit."""
-    all_moves = _corrections(board, code, rng)
+    all_moves = _one_more(board, code, _able(board, code, rng), rng)
     closed = [m for m in all_moves if board.cycle.rounds.get(m[1]["round"]) == "closed"]
     promise, body = rng.choice(closed or all_moves)
     chance, name = rng.random(), body["round"]
