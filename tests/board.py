@@ -79,6 +79,7 @@ class Board:
     )
     now: dt.datetime = NOW
     scenes: dict[str, Scene] = field(default_factory=dict)  # until something changes
+    states: dict[str, str] = field(default_factory=dict)  # the same
 
     @classmethod
     def over(cls, protocol: str, tree: Iterable[Line]) -> Self:
@@ -162,6 +163,8 @@ class Board:
 
     def nearest_below(self, code: str, round_name: str) -> tuple[str, ...]:
         """The nearest units below that take part in a round, whichever is open."""
+        if self.negotiation.protocol.rounds_by_name[round_name].kind == "decision":
+            return ()  # it is the root's alone
         return self._around(code, self.negotiation.protocol.levels_of(round_name))[1]
 
     def look(self, code: str) -> PlanState:
@@ -174,24 +177,28 @@ class Board:
         if named is None and waiting is None:
             return None
         name = named["round"] if named else str(waiting and waiting.round)
+        if name not in self.negotiation.protocol.rounds_by_name:
+            return None  # it is refused before anything is looked at
         codes = [code, *(one["unit"] for one in named.get("also", []))] if named else []
         codes += list(waiting.figures) if waiting and not named else []
         taking = set(self.taking_part(name))
         touched = sorted(
             {up for c in codes if c in taking for up in (c, *self.nodes[c].ancestors)} & taking
         )
-        around = {c: self._around(c, self.negotiation.protocol.levels_of(name)) for c in touched}
+        levels = self.negotiation.protocol.levels_of(name)
+        above = {c: self.parent(c, levels) for c in touched}
+        below = {c: self.nearest_below(c, name) for c in touched}
         return Ground(
             name,
             {c: self.seat(c) for c in touched},
-            {c: up for c, (up, _) in around.items() if up},
-            {c: tuple(self.nodes[one] for one in below) for c, (_, below) in around.items()},
+            {c: up for c, up in above.items() if up},
+            {c: tuple(self.nodes[one] for one in codes) for c, codes in below.items()},
         )
 
     def tick(self, span: dt.timedelta) -> None:
         """Let time pass."""
         self.now += span
-        self.scenes.clear()
+        self._changed()
 
     def scene(self, code: str, named: Mapping[str, Any] | None = None) -> Scene:
         """What an act on a plan may look at; `named` is the body of a correction."""
@@ -227,8 +234,10 @@ class Board:
 
     def state(self, code: str) -> str:
         """A plan's state now."""
-        scene = self.scene(code)
-        return scene.state(scene.own)
+        if code not in self.states:
+            scene = self.scene(code)
+            self.states[code] = scene.state(scene.own)
+        return self.states[code]
 
     def place(self, code: str) -> str:
         """Kind of round and stage, such as `up.drafting`; what a histogram counts by."""
@@ -242,7 +251,9 @@ class Board:
         """Why somebody may not do something now, as `actions` says it; None when they may."""
         if self._grant(who, code, action) is None:
             return Finding("role", {"action": action})
-        return next(iter(guards.blocked(self.scene(code), action, frozenset({who}))), None)
+        grant = self._grant(who, code, action)
+        people = frozenset({who, *self.delegators(who, str(grant))})
+        return next(iter(guards.blocked(self.scene(code), action, people)), None)
 
     def act(
         self,
@@ -254,19 +265,21 @@ class Board:
     ) -> None:
         """Carry out an act. Raises `Refusal`."""
         subjects.check(self.plan(code), action, promise)
-        grant = self._grant(who, code, action)
+        for_it = (body or {}).get("on_behalf_of") is not None
+        grant = self._grant(who, code, action, on_behalf=for_it)
         if grant is None:
             raise Refusal("forbidden", {"action": action})
         command = parse(COMMANDS[action], json.dumps(body or {}).encode())
-        named = body if action == "corrections" else None
-        hand, scene = Hand(who, grant, self._mint), self.scene(code, named)
+        named = self._seen(who, body or {}) if action == "corrections" else None
+        lent = self.delegators(who, grant)
+        hand, scene = Hand(who, grant, self._mint, delegators=lent), self.scene(code, named)
         if isinstance(command, SaveDraft):
             draft = up.save_draft(scene, command, hand)
-            self.scenes.clear()
+            self._changed()
             self.drafts[code] = (self.round, draft)
-            self.typists[code] = (self.round, tuple(sorted({*scene.own.typists, who})))
+            self.typists[code] = (self.round, tuple(sorted({*scene.own.typists, *hand.people})))
             return
-        self._write(decide(scene, command, hand, promise), who)
+        self._write(decide(scene, command, hand, promise), who, lent)
 
     def open(self, name: str, body: Mapping[str, Any] | None = None) -> None:
         """Open a round, with windows and silences if any."""
@@ -310,29 +323,45 @@ class Board:
         counts = {code: len(events) for code, events in self.log.items()}
         return self.cycle, dict(self.plans), dict(self.drafts), dict(self.typists), counts
 
-    def _grant(self, who: str, code: str, action: str) -> str | None:
+    def _grant(self, who: str, code: str, action: str, *, on_behalf: bool = False) -> str | None:
         parent = self.parent(code)
         above = self.nodes[parent].path if parent else None
         desk = subjects.desk(self.nodes[code], self.plan(code))
-        return access.grant_for(self.grants[who], action, self.nodes[code].path, above, desk)
+        path = self.nodes[code].path
+        return access.grant_for(self.grants[who], action, path, above, desk, on_behalf=on_behalf)
+
+    def _changed(self) -> None:
+        """What was worked out from what stood before is worked out anew."""
+        self.scenes.clear()
+        self.states.clear()
 
     def _mint(self) -> str:
         self.minted += 1
         return f"e{self.minted}"
 
-    def _write(self, drafts: Iterable[Draft], who: str) -> None:
-        self.scenes.clear()
+    def _seen(self, who: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        """What a correction names, as far as its author sees it."""
+        places = {one["unit"]: self.nodes.get(one["unit"]) for one in body.get("also", [])}
+        seen = {c for c, at in places.items() if at and access.may_read(self.grants[who], at.path)}
+        return {**body, "also": [one for one in body.get("also", []) if one["unit"] in seen]}
+
+    def delegators(self, who: str, grant: str) -> tuple[str, ...]:
+        """In whose place somebody acts by a grant."""
+        return next((one.delegators for one in self.grants[who] if one.grant == grant), ())
+
+    def _write(self, drafts: Iterable[Draft], who: str, lent: tuple[str, ...] = ()) -> None:
+        self._changed()
         for draft in drafts:
             if not draft.unit:
                 self._turn(draft)
                 continue
             events = self.log.setdefault(draft.unit, [])
-            event = _event(draft, draft.unit, len(events) + 1, who, self.now)
+            event = _event(draft, draft.unit, len(events) + 1, who, self.now, lent)
             self.plans[draft.unit] = evolve.plan(self.negotiation, self.plan(draft.unit), event)
             events.append(event)
 
     def _turn(self, draft: Draft) -> None:
-        self.scenes.clear()
+        self._changed()
         event = _event(draft, "cycle", self.cycle.position + 1, "R", self.now)
         self.cycle = evolve.cycle(self.cycle, event, self.negotiation.protocol.rounds[-1].name)
 
@@ -418,7 +447,9 @@ def _people(nodes: Mapping[str, UnitNode]) -> dict[str, list[Standing]]:
     return people
 
 
-def _event(draft: Draft, stream: str, seq: int, who: str, now: dt.datetime) -> Event:
+def _event(
+    draft: Draft, stream: str, seq: int, who: str, now: dt.datetime, lent: tuple[str, ...] = ()
+) -> Event:
     parts = {
         name: list(value.entries) if isinstance(value, Many) else value
         for name, value in draft.parts.items()
@@ -436,4 +467,5 @@ def _event(draft: Draft, stream: str, seq: int, who: str, now: dt.datetime) -> E
         grant="g",
         cites=draft.cites,
         parts=told,
+        delegators=lent,
     )

@@ -6,8 +6,9 @@ import copy
 from collections.abc import Callable
 from random import Random
 
+from planflow.engine import numbers
 from tests.board import Board
-from tests.properties import moves
+from tests.properties import moves, second_moves
 from tests.properties.moves import Body, Figures, Move
 
 Spoil = Callable[[Board, Body, Random], None]
@@ -46,7 +47,19 @@ def _move(figures: Figures, name: str, rng: Random) -> None:
 
 def _figure_off(board: Board, body: Body, rng: Random) -> None:
     figures = body["figures"]
-    _move(figures, rng.choice(sorted(figures) or [_known(board, rng)]), rng)
+    name = rng.choice(sorted(figures) or [_known(board, rng)])
+    _move(figures, name, rng)
+    if board.kind == "adjust":
+        body.setdefault("reasons", {}).setdefault(name, moves.code_for(board, "adjust", rng))
+
+
+def _locked_off(board: Board, body: Body, rng: Random) -> None:
+    """Something changes in a line that a return left locked, if any was."""
+    returned = [board.plan(code).record(board.round).unlocked for code in board.nodes]
+    open_ones = next((lines for lines in returned if lines), ())
+    locked = [one for one in board.negotiation.protocol.indicators_by_name if one not in open_ones]
+    if open_ones and locked:
+        _move(body["figures"], rng.choice(locked), rng)
 
 
 def _figure_gone(board: Board, body: Body, rng: Random) -> None:
@@ -55,7 +68,10 @@ def _figure_gone(board: Board, body: Body, rng: Random) -> None:
 
 
 def _figure_more(board: Board, body: Body, rng: Random) -> None:
-    body["figures"][_indicator(board, rng)] = rng.choice((0, 1, 3, -1))
+    name = _indicator(board, rng)
+    body["figures"][name] = rng.choice((0, 1, 3, -1))
+    if board.kind == "adjust":
+        body.setdefault("reasons", {})[name] = moves.code_for(board, "adjust", rng)
 
 
 def _also(board: Board, body: Body, rng: Random) -> None:
@@ -75,6 +91,15 @@ def _item(board: Board, body: Body, rng: Random) -> None:
     body["reconciling"] = [{**item, "text": "调整"}]
 
 
+def _item_fits(board: Board, body: Body, rng: Random) -> None:
+    """An item and the figure that it makes: right, unless it goes too far."""
+    name, amount = _known(board, rng), rng.choice((-30, -1, 1, 4, 60))
+    code = moves.code_for(board, "reconcile", rng)
+    item = {"indicator": name, "amount": amount, "reason_code": code, "text": "调整"}
+    body["reconciling"] = [*body.get("reconciling", []), item]
+    body["figures"][name] = body["figures"].get(name, 0) + amount
+
+
 def _settle(board: Board, body: Body, rng: Random) -> None:
     name = _indicator(board, rng)
     body["figures"] = {name: rng.choice((0, 1, 3, 12, -1, 50))}
@@ -88,6 +113,10 @@ def _no_later(board: Board, body: Body, rng: Random) -> None:
 
 def _bad_reason(board: Board, body: Body, rng: Random) -> None:
     body["reason_code"] = _code(board, rng)
+
+
+def _lines_off(board: Board, body: Body, rng: Random) -> None:
+    body["lines"] = [_indicator(board, rng)]
 
 
 def _some_allocation(board: Board, body: Body, rng: Random) -> Body:
@@ -130,15 +159,18 @@ def _child_unknown(board: Board, body: Body, rng: Random) -> None:
 
 def _moved_between(board: Board, body: Body, rng: Random) -> None:
     """The same sum, split otherwise: right, unless it goes too low or moves what is promised."""
+    body |= moves.SUPERSEDING
     if len(body["allocations"]) > 1:
-        one, two, *_ = body["allocations"]
-        name = _known(board, rng)
+        one, two = rng.sample(body["allocations"], 2)
+        promised = [p.indicator for p in board.plan(one["unit"]).promises if p.status == "open"]
+        name = rng.choice(promised or [_known(board, rng)])
         for share, by in ((one, -1), (two, 1)):
             share["figures"][name] = share["figures"].get(name, 0) + by
 
 
 def _reserve_off(board: Board, body: Body, rng: Random) -> None:
-    body["reserve"] = {_indicator(board, rng): rng.choice((-1, 1, 2))}
+    name = rng.choice([*body.get("markup", {})] or [_indicator(board, rng)])
+    body["reserve"] = {name: rng.choice((-1, 1, 2))}
 
 
 def _total_off(board: Board, body: Body, rng: Random) -> None:
@@ -149,10 +181,17 @@ def _no_document(board: Board, body: Body, rng: Random) -> None:
     body.pop(rng.choice(("document_no", "reason")), None)
 
 
+def _no_reason(board: Board, body: Body, rng: Random) -> None:
+    body.pop("reason", None)
+
+
 def _outcome(board: Board, body: Body, rng: Random) -> None:
     body["outcome"] = rng.choice(("approved", "amended", "rejected"))
     if rng.random() < 0.6:
         body["figures"] = {_indicator(board, rng): rng.choice((0, 1, -1, 40))}
+    elif board.kind == "decision":
+        root, protocol = board.scene(board.cycle.root).own.plan, board.negotiation.protocol
+        body["figures"] = numbers.presentable(protocol, root, board.round)
 
 
 def _from_off(board: Board, body: Body, rng: Random) -> None:
@@ -167,6 +206,7 @@ def _other_promise(board: Board, body: Body, rng: Random) -> None:
     rounds = list(board.negotiation.protocol.rounds_by_name)
     changes: list[Body] = [
         {"indicator": _indicator(board, rng), "from": 0, "to": 1},
+        {"indicator": _known(board, rng), "to": body["to"] + 1},
         {"settle_in": rng.choice([*rounds, "never"])},
     ]
     body.update(rng.choice(changes))
@@ -199,9 +239,20 @@ def _choice(board: Board, body: Body, rng: Random) -> None:
 
 _FAULTS: dict[str, list[Spoil]] = {
     "extensions": [_no_later],
-    "draft": [_figure_off, _figure_off, _figure_gone, _figure_more, _reasons, _item, _also],
+    "draft": [
+        _figure_off,
+        _figure_off,
+        _locked_off,
+        _locked_off,
+        _figure_gone,
+        _figure_more,
+        _reasons,
+        _item,
+        _item_fits,
+        _also,
+    ],
     "accept": [_settle],
-    "return": [_bad_reason],
+    "return": [_bad_reason, _lines_off],
     "decide": [_outcome],
     "issue": [
         _share_off,
@@ -215,9 +266,12 @@ _FAULTS: dict[str, list[Spoil]] = {
         _moved_between,
         _reserve_off,
         _total_off,
+        _total_off,
+        _no_reason,
         _no_document,
     ],
     "commitments": [_from_off, _to_off, _other_promise],
     "distribute": [_part_off, _part_swapped, _part_elsewhere],
     "headline": [_choice],
+    **second_moves.FAULTS,
 }

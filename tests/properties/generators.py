@@ -99,7 +99,9 @@ def _round(
     kinds = [kind for kind in kinds if kind != "adjust" or (binding and not once)]
     one: Plain = {"name": word, "title": _title(word), "kind": rng.choice(kinds)}
     able = levels if one["kind"] != "adjust" else binding[-1].get("levels", levels)
-    if one["kind"] != "decision" and (able != levels or rng.random() < 0.4):
+    if one["kind"] == "adjust" and able != levels:
+        one["levels"] = able  # a level left out would take along what it holds back
+    elif one["kind"] not in ("decision", "adjust") and rng.random() < 0.4:
         taking = [level for level in able[1:] if rng.random() < 0.6]
         one["levels"] = [levels[0], *(taking or able[1:])]
     taking = one.get("levels", levels)
@@ -132,6 +134,8 @@ def _up(
 
 def _down(rng: Random, one: Plain, before: list[Plain]) -> None:
     one["binding"] = rng.random() < 0.6
+    if rng.random() < 0.4:
+        one["second_person"] = True
     decisions = [each["name"] for each in before if each["kind"] == "decision"]
     if decisions and rng.random() < 0.7:
         one["total_from"] = decisions[-1]

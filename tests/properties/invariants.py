@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from planflow.domain.events import Event
@@ -66,16 +66,16 @@ def sums_of(board: Board, name: str) -> None:
     kind = protocol.rounds_by_name[name].kind
     if kind == "down":
         for code in board.taking_part(name):
-            if board.children(code):
+            if board.nearest_below(code, name):
                 _split_of(board, code, name)
     elif kind in ("up", "adjust"):
-        parts = [_number(board, child, name) for child in board.children(root)]
+        parts = [_number(board, child, name) for child in board.nearest_below(root, name)]
         base = protocol.rounds_by_name[name].base
         split = board.plan(root).record(base).split if base else None
-        parts.append(split.reserve if split else {})
+        parts.append(split.held if split else {})
         parts.append({one: -more for one, more in split.markup.items()} if split else {})
         for off in exact.differences(exact.total(parts), _number(board, root, name)):
-            assert _stays(board, root, off.indicator), f"the root in {name}: {off}"
+            assert _stays(board, root, off.indicator, name), f"the root in {name}: {off}"
 
 
 def _number(board: Board, code: str, name: str) -> Mapping[str, int]:
@@ -86,47 +86,77 @@ def _split_of(board: Board, code: str, name: str) -> None:
     split = board.plan(code).record(name).split
     assert split is not None, f"{code} has children and issued nothing in {name}"
     task = _number(board, code, name)
-    assert split.total == task, f"{code} split {split.total}, and was issued {task}"
-    parts = [_number(board, child, name) for child in board.children(code)]
+    corrected = board.plan(code).record(name).corrected
+    assert {**split.total, **{i: one.value for i, one in corrected.items()}} == task, code
+    parts = [_number(board, child, name) for child in board.nearest_below(code, name)]
     forgiving = board.negotiation.protocol.markup == "allow"
-    for off in exact.differences(exact.total([*parts, split.reserve]), task):
+    for off in exact.differences(exact.total([*parts, split.held]), task):
         above = forgiving and off.difference < 0
-        assert above or _stays(board, code, off.indicator), f"{code} in {name}: {off}"
+        assert above or _stays(board, code, off.indicator, name), f"{code} in {name}: {off}"
 
 
-def _stays(board: Board, code: str, indicator: str) -> bool:
+def _stays(board: Board, code: str, indicator: str, name: str) -> bool:
     """Whether an indicator is entered here: no child is of a level that has it."""
     protocol = board.negotiation.protocol
     place, entry = protocol.level_order, protocol.indicators_by_name[indicator].entry_level
-    levels = [place[board.nodes[child].level] for child in board.children(code)]
+    levels = [place[board.nodes[child].level] for child in board.nearest_below(code, name)]
     return entry is not None and min(levels) > place[entry]
 
 
 def put_by(
-    board: Board, who: str, code: str, action: str, body: Mapping[str, Any], promise: str
+    board: Board, _who: str, code: str, action: str, body: Mapping[str, Any], _subject: str
 ) -> Iterator[Put]:
     """The numbers that a command which was taken has put about each unit."""
-    if action == "submit":
-        held = board.drafts[code][1]
-        yield code, board.round, held["figures"]
-        for figures in held["also"].values():
-            yield code, board.round, figures
-        for item in held["reconciling"]:
-            yield code, board.round, {item["indicator"]: item["amount"]}
-    elif action == "issue":
-        yield code, board.round, {**(body.get("total") or {})}
-        yield code, board.round, {**body.get("reserve", {})}
-        for one in body["allocations"]:
-            yield one["unit"], board.round, one["figures"]
-    elif action == "accept":
-        yield code, board.round, body.get("figures", {})
-    elif action == "decide" and body["outcome"] == "amended":
+    if action == "decide" and body["outcome"] == "amended":
         yield code, board.round, body["figures"]
-    elif action == "commitments":
-        last = board.log[code][-1].round
-        yield code, last, {"from": body["from"], "to": body["to"]}
-    elif action == "distribute":
-        yield code, board.log[code][-1].round, {"reserve": body.get("reserve", 0)}
+    elif action in _PUT:
+        yield from _PUT[action](board, code, body)
+
+
+def _submitted(board: Board, code: str, _body: Mapping[str, Any]) -> Iterator[Put]:
+    held = board.drafts[code][1]
+    yield code, board.round, held["figures"]
+    for figures in held["also"].values():
+        yield code, board.round, figures
+    for item in held["reconciling"]:
+        yield code, board.round, {item["indicator"]: item["amount"]}
+
+
+def _issued(board: Board, code: str, body: Mapping[str, Any]) -> Iterator[Put]:
+    yield code, board.round, {**(body.get("total") or {})}
+    yield code, board.round, {**body.get("reserve", {})}
+    waits = board.plan(code).pending is not None  # nobody but the issuer has it yet
+    for one in body["allocations"]:
+        yield code if waits else one["unit"], board.round, one["figures"]
+
+
+def _accepted(board: Board, code: str, body: Mapping[str, Any]) -> Iterator[Put]:
+    yield code, board.round, body.get("figures", {})
+
+
+def _corrected(_board: Board, code: str, body: Mapping[str, Any]) -> Iterator[Put]:
+    for one in ({**body, "unit": code}, *body.get("also", [])):
+        yield code, body["round"], one.get("figures", {})
+        yield code, body["round"], one.get("reserve", {})
+
+
+def _promised(board: Board, code: str, body: Mapping[str, Any]) -> Iterator[Put]:
+    yield code, board.log[code][-1].round, {"from": body["from"], "to": body["to"]}
+
+
+def _passed_on(board: Board, code: str, body: Mapping[str, Any]) -> Iterator[Put]:
+    yield code, board.log[code][-1].round, {"reserve": body.get("reserve", 0)}
+
+
+_PUT: dict[str, Callable[[Board, str, Mapping[str, Any]], Iterator[Put]]] = {
+    "submit": _submitted,
+    "issue": _issued,
+    "accept": _accepted,
+    "corrections": _corrected,
+    "paper": _accepted,
+    "commitments": _promised,
+    "distribute": _passed_on,
+}
 
 
 def said_in(events: Iterable[Event]) -> set[tuple[str, str, int]]:

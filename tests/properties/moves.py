@@ -1,7 +1,7 @@
 """Commands somebody would really give, made from what a plan shows; under any protocol.
 
-Acts of a round are made in `round_moves`; here are promises, more time, the headline, and acts of two
-persons.
+Acts of a round are made in `round_moves`, those of two persons in `second_moves`; here are promises,
+more time and the headline.
 """
 
 from __future__ import annotations
@@ -14,15 +14,17 @@ from planflow.domain.moments import local_date
 from planflow.engine import checks, numbers
 from planflow.engine.state import Promise
 from tests.board import Board
-from tests.properties import round_moves
-from tests.properties.round_moves import Body, Figures, Move, code_for, keeping
+from tests.properties import round_moves, second_moves
+from tests.properties.round_moves import SUPERSEDING, Body, Figures, Move, code_for, keeping
 
-__all__ = ["Body", "Figures", "Move", "code_for", "keeping", "natural", "one"]
+__all__ = ["SUPERSEDING", "Body", "Figures", "Move", "code_for", "keeping", "natural", "one"]
 
 EMPTY: dict[str, Body] = {
     "distribute": {"allocations": []},
     "issue": {"allocations": []},
     "waive": {"reason": "到期"},
+    "reject": {"reason": "不符"},
+    "attest": {},
 }
 
 
@@ -34,6 +36,8 @@ def natural(board: Board, code: str, action: str, rng: Random) -> list[Move]:
 
 def one(board: Board, code: str, action: str, rng: Random) -> Move:
     """One of these, or a command about a commitment that is none."""
+    if action == "corrections":
+        return second_moves.correction(board, code, rng)
     moves = natural(board, code, action, rng)
     return rng.choice(moves) if moves else ("none", dict(EMPTY.get(action, {})))
 
@@ -100,47 +104,6 @@ def _extensions(board: Board, code: str, rng: Random) -> list[Move]:
     return [("", {"due_at": day.isoformat(), "reason": "入户核查未完"})]
 
 
-def _corrections(board: Board, code: str, rng: Random) -> list[Move]:
-    """One more of something in each round: at a leaf, or with whatever leaf lies below."""
-    moves = []
-    for one in board.negotiation.protocol.rounds:
-        children = board.nearest_below(code, one.name)
-        leaf = code
-        while below := board.nearest_below(leaf, one.name):
-            leaf = rng.choice(below)
-        now = numbers.in_force(board.negotiation.protocol, board.look(leaf), one.name)
-        figures = {"persons": now.get("persons", 0) + 1}
-        also = [{"unit": leaf, "figures": figures}] if children else []
-        own = figures
-        if children:
-            mine = numbers.in_force(board.negotiation.protocol, board.look(code), one.name)
-            own = {"persons": mine.get("persons", 0) + 1}
-        moves.append(("", {"round": one.name, "figures": own, "also": also, "reason": "漏计"}))
-    return moves
-
-
-def _on_correction(board: Board, code: str, rng: Random) -> list[Move]:
-    del rng
-    waiting = [one.id for one in board.plan(code).corrections if one.status == "proposed"]
-    return [(one, {"reason": "不符"}) for one in waiting]
-
-
-def _approve(board: Board, code: str, rng: Random) -> list[Move]:
-    return [(one, {}) for one, _ in _on_correction(board, code, rng)]
-
-
-def _paper(board: Board, code: str, rng: Random) -> list[Move]:
-    del code
-    act = "issued" if board.kind == "down" else "accepted"
-    body = {"act": act, "figures": {"persons": rng.randint(0, 99)}}
-    return [("", {**body, "document_no": "桂扶领发〔2019〕5号", "dated": "2019-04-10"})]
-
-
-def _attest(board: Board, code: str, rng: Random) -> list[Move]:
-    del rng
-    return [(one.id, {}) for one in board.plan(code).papers if one.status == "recorded"]
-
-
 def _headline(board: Board, code: str, rng: Random) -> list[Move]:
     offered = list(numbers.numbers(board.scene(code).own.plan))
     if not offered:
@@ -158,15 +121,11 @@ def _open(promises: Iterable[Promise], indicator: str) -> bool:
 
 _MAKERS = {
     **round_moves.MAKERS,
+    **second_moves.MAKERS,
     "commitments": _commitments,
     "distribute": _distribute,
     "extensions": _extensions,
     "fulfil": _fulfil,
     "waive": _waive,
     "headline": _headline,
-    "corrections": _corrections,
-    "approve": _approve,
-    "reject": _on_correction,
-    "paper": _paper,
-    "attest": _attest,
 }

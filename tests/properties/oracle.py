@@ -12,13 +12,13 @@ import datetime as dt
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from tests.properties import oracle_down, oracle_up
-from tests.properties.oracle_cycle import STILL_TO_ANSWER, ZONE, Cycle
+from tests.properties import oracle_corrections, oracle_down, oracle_second, oracle_up
+from tests.properties.oracle_cycle import STILL_TO_ANSWER, ZONE, Cycle, People
 from tests.properties.oracle_rules import No, must
 
 __all__ = ["No", "Oracle"]
 
-ACTS: dict[str, Callable[[Cycle, str, str, Mapping[str, Any], str], None]] = {
+ACTS: dict[str, Callable[[Cycle, People, str, Mapping[str, Any], str], None]] = {
     "draft": oracle_up.draft,
     "submit": oracle_up.submit,
     "withdraw": oracle_up.withdraw,
@@ -34,6 +34,12 @@ ACTS: dict[str, Callable[[Cycle, str, str, Mapping[str, Any], str], None]] = {
     "fulfil": oracle_down.fulfil,
     "waive": oracle_down.waive,
     "headline": oracle_down.headline,
+    "corrections": oracle_corrections.corrections,
+    "approve": oracle_corrections.approve,
+    "reject": oracle_corrections.reject,
+    "confirm": oracle_second.confirm,
+    "paper": oracle_second.paper,
+    "attest": oracle_second.attest,
 }
 MEANINGS = {"up": ("zero", "last_issued"), "adjust": ("last_issued",)}
 RECEIVED = "received_after_"
@@ -44,8 +50,10 @@ class Oracle(Cycle):
 
     def act(self, who: str, unit: str, action: str, body: Mapping[str, Any], promise: str) -> None:
         """An act on a plan."""
-        must(self.may(who, unit, action))
-        ACTS[action](self, who, unit, body, promise)
+        must(self.may(who, unit, action, body))
+        self.actor = who
+        hands = frozenset({who, *self.lent.get(who, ())})  # one hand in every review (N14)
+        ACTS[action](self, hands, unit, body, promise)
 
     def open(self, name: str, body: Mapping[str, Any]) -> None:
         """Open a round: the one before it is closed, its times and silences make sense (N6, N9)."""
@@ -105,15 +113,18 @@ class Oracle(Cycle):
         if kind == "adjust" and not self.rules.lower(
             self.rules.said(name, "bounds")["level"], self.level[self.root]
         ):
-            oracle_up.within_bounds(self, self.root, name, sums)
+            entered = oracle_up.entered(self, self.root, name)
+            oracle_up.within_bounds(self, self.root, name, {**entered, **sums})
         for unit, rule in lapsed.items():
             self.applied[unit, name] = (rule, self.at(unit, name))
             self.stage[unit, name] = "acknowledged" if kind == "down" else "accepted"
         if kind in ("up", "adjust"):
             self.reported[self.root, name] = sums
+            self.corrected.pop((self.root, name), None)
             self.also[self.root, name] = self.further_below(self.root, name)
             self.stage[self.root, name] = "accepted"
         self.rounds[name] = "closed"
+        self.pending.clear()  # nothing that waits outlasts the round
 
     def _lapses(self, unit: str) -> bool:
         """Whether declared silence settles a unit when its round is closed now."""

@@ -15,19 +15,21 @@ from tests.properties.oracle_rules import Figures, Rules, added
 ZONE = ZoneInfo("Asia/Shanghai")
 Key = tuple[str, str]  # unit, round
 Line = tuple[str, str, str, str, bool]  # code, level, parent, attributes, without task
-People = Mapping[str, Sequence[tuple[str, str]]]  # who: role at unit
+People = frozenset[str]  # who acts, and in whose place
+Desks = Mapping[str, Sequence[tuple[str, str]]]  # who: role at unit
 # What silence can settle: who has still to answer (N9).
 STILL_TO_ANSWER = {"up": ("drafting", "returned"), "adjust": ("returned",), "down": ("issued",)}
 # Acts of a unit's own people, of its admin alone, and of the admin above (section 7).
 OWN = {"draft", "submit", "withdraw", "acknowledge"}
-OWN_ADMIN = {"issue", "present", "decide", "distribute"}
+OWN_ADMIN = {"issue", "present", "decide", "distribute", "confirm", "paper", "attest"}
 ROOT_TOO = {"extensions", "headline"}  # where nobody stands above, one's own admin
+DECIDING = {"approve", "reject"}  # of the unit that a correction lies below
 
 
 class Cycle:
     """What is known of a cycle."""
 
-    def __init__(self, text: str, tree: Sequence[Line], people: People, now: dt.datetime) -> None:
+    def __init__(self, text: str, tree: Sequence[Line], people: Desks, now: dt.datetime) -> None:
         self.rules = Rules(text)
         self.level = {code: level for code, level, *_ in tree}
         self.above = {code: parent for code, _, parent, *_ in tree}
@@ -35,6 +37,8 @@ class Cycle:
         self.idle = {code for code, _, _, _, idle in tree if idle}
         self.root = tree[0][0]
         self.people = people
+        self.actor = ""
+        self.lent: Mapping[str, set[str]] = {}  # in whose place somebody acts
         self.now = now
         self.rounds: dict[str, str] = {}  # those opened, in the order in which they were
         self.stage: dict[Key, str] = {}
@@ -42,6 +46,7 @@ class Cycle:
         self.also: dict[Key, dict[str, Figures]] = {}
         self.settled: dict[Key, Figures] = {}
         self.items: dict[Key, Figures] = {}
+        self.all_items: dict[Key, dict[str, Figures]] = {}  # by basis
         self.issued: dict[Key, Figures] = {}
         self.issued_at: dict[Key, dt.datetime] = {}
         self.total: dict[Key, Figures] = {}
@@ -51,8 +56,20 @@ class Cycle:
         self.decided: dict[str, Figures] = {}
         self.drafts: dict[Key, dict[str, Any]] = {}
         self.typed: dict[Key, set[str]] = {}
+        self.sent: dict[Key, set[str]] = {}  # who had typed what was sent, or sent it
         self.sent_back: set[Key] = set()
+        self.unlocked: dict[Key, set[str]] = {}  # by a return that is about some lines only
+        self.returned: dict[Key, tuple[dict[str, Figures], dict[str, Figures]]] = {}  # that report
         self.acted: set[Key] = set()
+        self.authors: dict[
+            Key, set[str]
+        ] = {}  # who settled, issued or decided it, or had it corrected
+        self.splitters: dict[Key, set[str]] = {}  # who split what it had
+        self.corrected: dict[Key, Figures] = {}
+        self.once_corrected: dict[Key, Figures] = {}  # until the unit answers anew
+        self.proposals: list[dict[str, Any]] = []
+        self.pending: dict[str, tuple[dict[str, Any], set[str]]] = {}  # issues that wait, and whose
+        self.papers: list[dict[str, Any]] = []
         self.promises: list[dict[str, Any]] = []
         # time: by round and level when it begins and ends; more of it by unit and round
         self.times: dict[str, dict[str, tuple[dt.datetime | None, dt.datetime | None]]] = {}
@@ -94,13 +111,37 @@ class Cycle:
             above = self.above[above]
         return above
 
-    def parent(self, unit: str) -> str:
-        """The nearest unit above that takes part."""
-        return self.nearest(unit, self.levels_now())
+    def uncorrected(self, place: Key) -> None:
+        """What was corrected is to be answered anew."""
+        if place in self.corrected:
+            self.once_corrected[place] = self.corrected.pop(place)
 
-    def children(self, unit: str) -> list[str]:
-        """The nearest units below that take part."""
-        levels = self.levels_now()
+    def sees(self, unit: str) -> bool:
+        """Whether whoever acts has a role at the unit or above it (section 7)."""
+        return unit in self.level and any(
+            at in self.upwards(unit) for _, at in self.people[self.actor]
+        )
+
+    def upwards(self, unit: str) -> list[str]:
+        """A unit and all above it, up to the root."""
+        found = [unit]
+        while self.above[found[-1]]:
+            found.append(self.above[found[-1]])
+        return found
+
+    def downwards(self, name: str) -> list[str]:
+        """All who take part in a round, nobody before those above."""
+        return sorted(self.everybody(name), key=lambda unit: len(self.upwards(unit)))
+
+    def parent(self, unit: str, name: str = "") -> str:
+        """The nearest unit above that takes part, now or in a round."""
+        return self.nearest(unit, self.rules.levels_in(name) if name else self.levels_now())
+
+    def children(self, unit: str, name: str = "") -> list[str]:
+        """The nearest units below that take part, now or in a round."""
+        if name and self.rules.kind(name) == "decision":
+            return []
+        levels = self.rules.levels_in(name) if name else self.levels_now()
         able = [one for one in self.level if self.level[one] in levels and one not in self.idle]
         return [one for one in able if self.nearest(one, levels) == unit]
 
@@ -115,13 +156,27 @@ class Cycle:
         """The stage of a unit in a round."""
         return self.stage.get((unit, name), self.rules.start(name))
 
-    def may(self, who: str, unit: str, action: str) -> bool:
+    def may(self, who: str, unit: str, action: str, body: Mapping[str, Any]) -> bool:
         """Whether somebody has the right to act, by role and place."""
         place = unit
+        if action in ("draft", "submit") and body.get("on_behalf_of") is not None:
+            above = self.parent(unit)  # the parent's people type for it, where they say so
+            return any(
+                at == above and role in ("planner", "admin") for role, at in self.people[who]
+            )
         if action not in OWN | OWN_ADMIN:
             place = self.parent(unit)
             if not place and action in ROOT_TOO:
                 place = unit
+        if action in DECIDING:  # while nothing waits, whoever could be asked is told so
+            asked = [one for one in self.proposals if one["unit"] == unit]
+            waits = next((one["top"] for one in asked if one["status"] == "proposed"), None)
+            places = [waits] if waits else self.upwards(unit)
+            return any(role == "admin" and at in places for role, at in self.people[who])
+        if action == "corrections" and ("planner", unit) in self.people[who]:
+            return True
+        if action == "corrections" and ("admin", unit) in self.people[who]:
+            return True
         roles = ("planner", "admin") if action in OWN else ("admin",)
         return any(role in roles and place == at for role, at in self.people[who])
 
@@ -174,7 +229,7 @@ class Cycle:
     def task(self, unit: str, name: str) -> Figures:
         """What was issued in a down round; the root begins it."""
         of = self.total if unit == self.root else self.issued
-        return dict(of.get((unit, name), {}))
+        return {**of.get((unit, name), {}), **self.corrected.get((unit, name), {})}
 
     def reached(self, unit: str, name: str) -> bool:
         """Whether a down round reached the unit, with figures or without any."""
@@ -187,12 +242,18 @@ class Cycle:
             return self.task(unit, name)
         if kind == "decision":
             held = self.decided.get(name, self.presented.get(name, {}))
-            return dict(held) if unit == self.root else {}
+            return {**held, **self.corrected.get(here, {})} if unit == self.root else {}
         rule = self.silent(unit, name)
         offered = {**self.reported.get(here, {}), **self.settled.get(here, {})}
         if rule:
             offered = self.silence_means(unit, name, rule)
+        offered = {**offered, **self.corrected.get(here, {})}
         return {**self.base(unit), **offered} if kind == "adjust" else offered
+
+    def hands_in(self, unit: str, name: str) -> set[str]:
+        """Everybody who typed, sent, settled, issued or decided a number (N14)."""
+        here = (unit, name)
+        return self.sent.get(here, set()) | self.authors.get(here, set())
 
     def base(self, unit: str) -> Figures:
         """The last binding figures, with what was promised and fulfilled written over them (N11)."""
@@ -248,23 +309,24 @@ class Cycle:
         bases = {basis for one in told for basis in one}
         return {basis: added([one.get(basis, {}) for one in told]) for basis in bases}
 
-    def passed_on(self, unit: str, indicator: str) -> bool:
+    def passed_on(self, unit: str, indicator: str, name: str = "") -> bool:
         """Whether some child is of a level that has the indicator; else it stays here whole (N5)."""
         return any(
-            self.rules.reaches(indicator, self.level[child]) for child in self.children(unit)
+            self.rules.reaches(indicator, self.level[child]) for child in self.children(unit, name)
         )
 
-    def summed(self, unit: str, indicator: str) -> bool:
+    def summed(self, unit: str, indicator: str, name: str = "") -> bool:
         """Whether the number of a unit is its children's sum, and nothing it enters itself (N4)."""
         entry = self.rules.indicators[indicator].get("entry_level")
         above = entry is not None and self.rules.lower(entry, self.level[unit])
-        return bool(self.children(unit)) and (above or self.passed_on(unit, indicator))
+        return bool(self.children(unit, name)) and (above or self.passed_on(unit, indicator, name))
 
     def offers(self, unit: str) -> Iterator[tuple[str, str, str]]:
         """Every number that stands, as indicator, round and basis: a headline is one of them (N3)."""
         for name in self.rules.names:
             here = (unit, name)
-            task = [self.reported, self.settled, self.issued]
+            corrected = [self.corrected, self.once_corrected]
+            task = [self.reported, self.settled, self.issued, *corrected]
             held = [of.get(here, {}) for of in task] + [self.task(unit, name)]
             if unit == self.root:
                 held += [self.presented.get(name, {}), self.decided.get(name, {})]
@@ -273,6 +335,9 @@ class Cycle:
             yield from ((one, name, "task") for figures in held for one in figures)
             for basis, figures in self.also.get(here, {}).items():
                 yield from ((one, name, basis) for one in figures)
+        for one in self.papers:
+            if one["unit"] == unit and one["status"] == "confirmed":
+                yield from ((indicator, one["round"], "task") for indicator in one["figures"])
         for one in self.promises:
             if one["unit"] == unit and one["funded"] and one["status"] != "waived":
                 yield one["indicator"], one["amends"], "funded"

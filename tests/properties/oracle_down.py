@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from tests.properties.oracle_cycle import ZONE, Cycle
+from tests.properties.oracle_cycle import ZONE, Cycle, Key, People
+from tests.properties.oracle_lines import locked
 from tests.properties.oracle_rules import Figures, added, must
 from tests.properties.oracle_up import (
     Body,
@@ -20,15 +22,39 @@ from tests.properties.oracle_up import (
 Promise = dict[str, Any]
 
 
-def acknowledge(cycle: Cycle, _who: str, unit: str, _body: Body, _: str) -> None:
+def acknowledge(cycle: Cycle, _who: People, unit: str, _body: Body, _: str) -> None:
     """Sign for what was issued (N5)."""
     place = here(cycle, unit, "down")
     must(cycle.at(*place) == "issued" and cycle.in_time(*place))
     cycle.stage[place] = "acknowledged"
 
 
-def issue(cycle: Cycle, _who: str, unit: str, body: Body, _: str) -> None:
-    """Split what one has among all children, in one act; nothing is created or lost (N5)."""
+@dataclass
+class Split:
+    """A split that may be issued as it is."""
+
+    place: Key
+    given: dict[str, Figures]
+    changed: list[str]
+    whole: Figures
+    held: Figures
+    marked: Figures
+
+
+def issue(cycle: Cycle, who: People, unit: str, body: Body, _: str) -> None:
+    """Split what one has among all children, in one act; nothing is created or lost (N5).
+
+    Where the protocol asks for two, it waits for the second: nothing is issued yet (N14).
+    """
+    split = judged(cycle, unit, body)
+    if cycle.rules.said(cycle.open_round, "second_person"):
+        cycle.pending[unit] = (dict(body), set(who))
+    else:
+        issued(cycle, set(who), split)
+
+
+def judged(cycle: Cycle, unit: str, body: Body) -> Split:
+    """What an issue comes to, if every rule allows it."""
     place = here(cycle, unit, "down")
     name, children = place[1], cycle.children(unit)
     must(children and cycle.in_time(*place))
@@ -47,19 +73,45 @@ def issue(cycle: Cycle, _who: str, unit: str, body: Body, _: str) -> None:
     held = dict(body.get("reserve", {}))
     must(all(value >= 0 and one in cycle.rules.indicators for one, value in held.items()))
     whole = _whole(cycle, unit, body, added([*given.values(), held]))
+    if unit == cycle.root and not body.get("reason"):
+        _as_on_paper(cycle, name, whole)
     marked = _exact(cycle, unit, whole, added([*given.values(), held]), held)
     reasons_known(cycle, body.get("markup", {}), "issue")
     must(all(said(body.get("markup", {}).get(one)) for one in marked))
-    changed = [one for one in children if cycle.issued.get((one, name)) != given[one]]
+    known = {one: cycle.task(one, name) for one in children if cycle.reached(one, name)}
+    changed = [one for one in children if known.get(one) != given[one]]
     for one in cycle.promises:
         if one["status"] == "open" and one["unit"] in changed and one["amends"] == name:
-            before = cycle.issued[one["unit"], name].get(one["indicator"])
+            before = known[one["unit"]].get(one["indicator"])
             must(given[one["unit"]].get(one["indicator"]) == before)
-    cycle.total[place], cycle.reserve[place], cycle.markup[place] = whole, held, marked
-    cycle.stage[place] = "distributed"
-    for child in changed:
-        cycle.issued[child, name], cycle.stage[child, name] = given[child], "issued"
+    return Split(place, given, changed, whole, held, marked)
+
+
+def issued(cycle: Cycle, who: set[str], split: Split) -> None:
+    """It takes effect: whoever is issued anything else than before has to sign again."""
+    place = split.place
+    unit, name = place
+    cycle.total[place], cycle.reserve[place] = split.whole, split.held
+    cycle.markup[place] = split.marked
+    cycle.stage[place], cycle.splitters[place] = "distributed", set(who)
+    cycle.pending.pop(unit, None)
+    if unit == cycle.root:
+        cycle.corrected.pop(place, None)
+        cycle.authors[place] = set(who)
+    for child in split.changed:
+        cycle.corrected.pop((child, name), None)
+        cycle.pending.pop(child, None)  # what it was to split is another now
+        cycle.authors[child, name] = set(who)
+        cycle.issued[child, name], cycle.stage[child, name] = split.given[child], "issued"
         cycle.issued_at[child, name] = cycle.now
+
+
+def _as_on_paper(cycle: Cycle, name: str, whole: Figures) -> None:
+    """What the root issues is what a confirmed paper of its own parent says (N14)."""
+    for one in cycle.papers:
+        if (one["round"], one["act"], one["status"]) == (name, "issued", "confirmed"):
+            on_paper = one["figures"]
+            must(all(on_paper.get(i, 0) == whole.get(i, 0) for i in {**on_paper, **whole}))
 
 
 def _whole(cycle: Cycle, unit: str, body: Body, parts: Figures) -> Figures:
@@ -67,7 +119,7 @@ def _whole(cycle: Cycle, unit: str, body: Body, parts: Figures) -> Figures:
     must(unit == cycle.root or body.get("total") is None)
     name = cycle.open_round
     if unit != cycle.root:
-        return dict(cycle.issued.get((unit, name), {}))
+        return cycle.task(unit, name)
     whole = parts if body.get("total") is None else dict(body["total"])
     if body.get("total") is not None:
         sound(cycle, unit, whole)
@@ -108,7 +160,7 @@ def _explained(cycle: Cycle, name: str, allocation: Mapping[str, Any]) -> None:
             must(said(allocation.get("reasons", {}).get(indicator)))
 
 
-def extensions(cycle: Cycle, _who: str, unit: str, body: Body, _: str) -> None:
+def extensions(cycle: Cycle, _who: People, unit: str, body: Body, _: str) -> None:
     """More time in the open round, from the parent (N9)."""
     place = here(cycle, unit, "up", "down", "adjust", "decision")
     ends = cycle.begins_ends(*place)[1]
@@ -128,7 +180,7 @@ def end_of(day: str) -> dt.datetime:
 # Promises, and the headline
 
 
-def commitments(cycle: Cycle, _who: str, unit: str, body: Body, _: str) -> None:
+def commitments(cycle: Cycle, _who: People, unit: str, body: Body, _: str) -> None:
     """Promise a unit another figure than the one that binds it."""
     name, rules = body["indicator"], cycle.rules
     must(unit != cycle.root and not cycle.over and body["settle_in"] in rules.rounds)
@@ -163,7 +215,7 @@ def _open_for(cycle: Cycle, unit: str, indicator: str) -> bool:
     )
 
 
-def distribute(cycle: Cycle, _who: str, unit: str, body: Body, promise: str) -> None:
+def distribute(cycle: Cycle, _who: People, unit: str, body: Body, promise: str) -> None:
     """Pass a promise on to children, in one act that adds up."""
     one, children = _held(cycle, unit, promise), cycle.children(unit)
     must(one["status"] == "open" and not one["passed"] and children and not cycle.over)
@@ -192,7 +244,7 @@ def _parts(cycle: Cycle, one: Promise) -> Iterator[Promise]:
     return (each for each in cycle.promises if one["id"] in (each["id"], each["part"]))
 
 
-def fulfil(cycle: Cycle, _who: str, unit: str, _body: Body, promise: str) -> None:
+def fulfil(cycle: Cycle, _who: People, unit: str, _body: Body, promise: str) -> None:
     """Write what was promised as the base of the settling round, with all its parts."""
     one = _held(cycle, unit, promise)
     name = one["settle_in"]
@@ -200,12 +252,13 @@ def fulfil(cycle: Cycle, _who: str, unit: str, _body: Body, promise: str) -> Non
     parent_not_yet(cycle, unit, name)
     for each in _parts(cycle, one):
         must(cycle.at(each["unit"], name) in ("drafting", "returned"))
+        must(not locked(cycle, (each["unit"], name), each["indicator"]))
     for each in _parts(cycle, one):
         each["status"] = "fulfilled"
         cycle.acted.add((each["unit"], name))
 
 
-def waive(cycle: Cycle, _who: str, unit: str, _body: Body, promise: str) -> None:
+def waive(cycle: Cycle, _who: People, unit: str, _body: Body, promise: str) -> None:
     """Take a promise back, with all its parts."""
     one = _held(cycle, unit, promise)
     must(one["status"] == "open" and one["part"] is None and not cycle.over)
@@ -213,7 +266,7 @@ def waive(cycle: Cycle, _who: str, unit: str, _body: Body, promise: str) -> None
         each["status"] = "waived"
 
 
-def headline(cycle: Cycle, _who: str, unit: str, body: Body, _: str) -> None:
+def headline(cycle: Cycle, _who: People, unit: str, body: Body, _: str) -> None:
     """Let another of the numbers that stand be the one that is shown (N3)."""
     offers = set(cycle.offers(unit))
     must(offers and not cycle.over)

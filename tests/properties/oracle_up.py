@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from tests.properties.oracle_cycle import Cycle, Key
+from tests.properties.oracle_cycle import Cycle, Key, People
+from tests.properties.oracle_lines import keeps_lines, lines_of_return
 from tests.properties.oracle_rules import Figures, added, must
 
 Body = Mapping[str, Any]
@@ -69,8 +70,8 @@ def within_bounds(cycle: Cycle, unit: str, name: str, figures: Figures) -> None:
         return
     base = cycle.base(unit)
     if unit == cycle.root:  # its figure is the sum: what it changes is what its children change
-        bases = [cycle.base(child) for child in cycle.children(unit)]
-        base = added([*bases, cycle.held_back(unit)])
+        bases = [cycle.base(child) for child in cycle.children(unit, name)]
+        base = {**entered(cycle, unit, name), **added([*bases, cycle.held_back(unit)])}
     for indicator in {**base, **figures}:
         was = base.get(indicator, 0)
         change = figures.get(indicator, 0) - was
@@ -78,26 +79,40 @@ def within_bounds(cycle: Cycle, unit: str, name: str, figures: Figures) -> None:
             must(indicator in base and indicator in bounds["indicators"])
             bound = bounds["indicators"][indicator]
             most = max(abs(was) * bound["percent"] // 100, bound["absolute"])
-            must(not _bounded_here(cycle, unit, bounds["level"]) or abs(change) <= most)
+            must(not _bounded_here(cycle, unit, name) or abs(change) <= most)
 
 
-def _bounded_here(cycle: Cycle, unit: str, level: str) -> bool:
+def entered(cycle: Cycle, unit: str, name: str) -> Figures:
+    """What a unit has of its own in an adjust round: no child can have any of it."""
+    base = cycle.base(unit)
+    return {i: v for i, v in base.items() if not cycle.passed_on(unit, i, name)}
+
+
+def _bounded_here(cycle: Cycle, unit: str, name: str) -> bool:
     """At the level named or, where a branch has no unit of it, at its highest unit below."""
-    parent, lower = cycle.parent(unit), cycle.rules.lower
+    parent, lower = cycle.parent(unit, name), cycle.rules.lower
+    level = cycle.rules.said(name, "bounds")["level"]
     return not lower(level, cycle.level[unit]) and (not parent or lower(level, cycle.level[parent]))
 
 
 def within_ceiling(cycle: Cycle, unit: str, name: str, figures: Figures) -> None:
     """Each figure that was issued one, and on request their sum, within what was issued (N3)."""
+    must(not exceeded(cycle, unit, name, figures))
+
+
+def exceeded(cycle: Cycle, unit: str, name: str, figures: Figures) -> set[str]:
+    """Figures, and sums of them, above the ceiling."""
     ceiling = cycle.rules.said(name, "ceiling")
     if ceiling is None:
-        return
+        return set()
     issued = cycle.task(unit, ceiling["round"])
-    must(all(figures[one] <= issued[one] for one in figures if one in issued))
+    found = {one for one in figures if one in issued and figures[one] > issued[one]}
     for group in cycle.rules.addable() if ceiling.get("also_sum") else ():
         if any(one in issued for one in group):
             most = sum(issued.get(one, 0) for one in group)
-            must(sum(figures.get(one, 0) for one in group) <= most)
+            if sum(figures.get(one, 0) for one in group) > most:
+                found.add("+".join(group))
+    return found
 
 
 def _may_write(cycle: Cycle, unit: str) -> Key:
@@ -113,7 +128,7 @@ def _may_write(cycle: Cycle, unit: str) -> Key:
     return place
 
 
-def draft(cycle: Cycle, who: str, unit: str, body: Body, _: str) -> None:
+def draft(cycle: Cycle, who: People, unit: str, body: Body, _: str) -> None:
     """Replace the working copy (F3)."""
     place = _may_write(cycle, unit)
     purpose = "adjust" if cycle.rules.kind(place[1]) == "adjust" else None
@@ -128,19 +143,20 @@ def draft(cycle: Cycle, who: str, unit: str, body: Body, _: str) -> None:
         must(item.get("basis", "task") == "task" or _basis(item["basis"]))
         must(cycle.summed(unit, item["indicator"]))
     cycle.drafts[place] = dict(body)
-    cycle.typed.setdefault(place, set()).add(who)
+    cycle.typed.setdefault(place, set()).update(who)
 
 
 def _basis(name: str) -> bool:
     return name not in ("task", "funded") and name.isidentifier() and name.isascii()
 
 
-def submit(cycle: Cycle, who: str, unit: str, _body: Body, _: str) -> None:
+def submit(cycle: Cycle, who: People, unit: str, body: Body, _: str) -> None:
     """Send the working copy up, complete and exact."""
     place = _may_write(cycle, unit)
     name = place[1]
     must(place in cycle.drafts)
     drafted = cycle.drafts[place]
+    must(not body.get("on_behalf_of") or drafted.get("on_behalf_of"))  # one's own copy is one's own
     figures = dict(drafted["figures"])
     if cycle.rules.kind(name) == "adjust":
         figures = {**cycle.base(unit), **figures}
@@ -155,15 +171,28 @@ def submit(cycle: Cycle, who: str, unit: str, _body: Body, _: str) -> None:
         _zeros_said(cycle, unit, name, figures, items)
         adds_up(cycle, unit, name, figures, items)
         _further_adds_up(cycle, unit, name, drafted)
+    by_basis = {
+        one: _items(drafted, one) for one in {"task", *drafted.get("also", {}), *_bases(drafted)}
+    }
+    keeps_lines(cycle, place, {"task": figures, **drafted.get("also", {})}, by_basis)
     cycle.reported[place], cycle.items[place], cycle.settled[place] = figures, items, {}
+    cycle.all_items[place] = by_basis
     cycle.also[place] = dict(drafted.get("also", {}))
-    cycle.typed.setdefault(place, set()).add(who)
+    cycle.corrected.pop(place, None)  # who answers once more begins without a correction
+    cycle.once_corrected.pop(place, None)
+    cycle.authors.pop(place, None)
+    cycle.typed.setdefault(place, set()).update(who)
+    cycle.sent[place] = set(cycle.typed[place])
     _reach(cycle, place, "submitted")
 
 
 def _items(drafted: Body, basis: str) -> Figures:
     given = [one for one in drafted.get("reconciling", []) if one.get("basis", "task") == basis]
     return added([{one["indicator"]: one["amount"]} for one in given])
+
+
+def _bases(drafted: Body) -> set[str]:
+    return {one.get("basis", "task") for one in drafted.get("reconciling", [])}
 
 
 def _zeros_said(
@@ -213,7 +242,7 @@ def done(cycle: Cycle, unit: str, name: str) -> bool:
     return kind == "adjust" and stage == "drafting"
 
 
-def withdraw(cycle: Cycle, _who: str, unit: str, _body: Body, _: str) -> None:
+def withdraw(cycle: Cycle, _who: People, unit: str, _body: Body, _: str) -> None:
     """Take a submission back (N7)."""
     place = here(cycle, unit, "up", "adjust")
     must(cycle.at(*place) == "submitted" and cycle.in_time(*place))
@@ -222,12 +251,12 @@ def withdraw(cycle: Cycle, _who: str, unit: str, _body: Body, _: str) -> None:
     cycle.reported[place], cycle.items[place], cycle.also[place] = {}, {}, {}
 
 
-def accept(cycle: Cycle, who: str, unit: str, body: Body, _: str) -> None:
+def accept(cycle: Cycle, who: People, unit: str, body: Body, _: str) -> None:
     """Take a child's figures in, as reported or with a number of the parent's own (N4)."""
     place = here(cycle, unit, "up", "adjust")
     own, reasons = body.get("figures", {}), body.get("reasons", {})
     must(unit != cycle.root and cycle.at(*place) == "submitted")
-    must(who not in cycle.typed[place])
+    must(not who & cycle.typed[place])
     parent_not_yet(cycle, *place)
     sound(cycle, unit, own)
     reasons_known(cycle, reasons, "settle")
@@ -239,22 +268,31 @@ def accept(cycle: Cycle, who: str, unit: str, body: Body, _: str) -> None:
     within_bounds(cycle, *place, {**said, **own})
     within_ceiling(cycle, *place, {**said, **own})
     cycle.settled[place] = own
+    cycle.authors[place] = set(who) if own else set()
     cycle.sent_back.discard(place)
+    cycle.unlocked.pop(place, None)
     _reach(cycle, place, "accepted")
 
 
-def return_(cycle: Cycle, who: str, unit: str, body: Body, _: str) -> None:
+def return_(cycle: Cycle, who: People, unit: str, body: Body, _: str) -> None:
     """Send a child's submission back (N7)."""
     place = here(cycle, unit, "up", "adjust")
     must(cycle.rules.code(body["reason_code"], "return"))
     must(unit != cycle.root and cycle.at(*place) in ("submitted", "accepted"))
-    must(who not in cycle.typed[place])
+    must(not who & cycle.typed[place])
     parent_not_yet(cycle, *place)
+    lines = lines_of_return(cycle, place, body.get("lines", ()))
+    cycle.unlocked.pop(place, None)
+    if lines is not None:
+        cycle.unlocked[place] = lines
+    report = {"task": cycle.reported[place], **cycle.also.get(place, {})}
+    cycle.returned[place] = (report, cycle.all_items.get(place, {}))
     cycle.sent_back.add(place)
+    cycle.uncorrected(place)
     _reach(cycle, place, "returned")
 
 
-def present(cycle: Cycle, _who: str, unit: str, _body: Body, _: str) -> None:
+def present(cycle: Cycle, _who: People, unit: str, _body: Body, _: str) -> None:
     """Bring the root's last figures before an assembly (N2)."""
     place = here(cycle, unit, "decision")
     must(cycle.at(*place) == "awaiting" and cycle.in_time(*place))
@@ -265,11 +303,12 @@ def _present(cycle: Cycle, place: Key) -> None:
     figures = cycle.before_assembly(place[1])
     must(figures)
     cycle.presented[place[1]] = figures
+    cycle.corrected.pop(place, None)
     cycle.decided.pop(place[1], None)
     cycle.stage[place] = "presented"
 
 
-def decide(cycle: Cycle, _who: str, unit: str, body: Body, _: str) -> None:
+def decide(cycle: Cycle, who: People, unit: str, body: Body, _: str) -> None:
     """Record what was decided; straight away presents first; a rejection leads back (N2)."""
     place = here(cycle, unit, "decision")
     name, given, outcome = place[1], body.get("figures") or {}, body["outcome"]
@@ -285,7 +324,7 @@ def decide(cycle: Cycle, _who: str, unit: str, body: Body, _: str) -> None:
     if at_once:
         _present(cycle, place)
     cycle.decided[name] = figures if outcome != "rejected" else {}
-    cycle.stage[place] = "decided"
+    cycle.stage[place], cycle.authors[place] = "decided", set(who)
     if outcome == "rejected":
         _reopen(cycle, cycle.rules.said(name, "reopens"))
 
@@ -300,5 +339,6 @@ def _reopen(cycle: Cycle, name: str) -> None:
         del cycle.rounds[later]
     for place in [one for one in cycle.applied if one[1] == name]:
         cycle.stage[place] = cycle.applied.pop(place)[1]
+        cycle.uncorrected(place)  # it was about what silence was taken to mean
     cycle.times[name], cycle.silence[name] = {}, {}  # the terms of the first run are over
     cycle.rounds[name] = "open"

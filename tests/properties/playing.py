@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
 from random import Random
 
 from planflow.engine import numbers
@@ -13,6 +14,13 @@ from tests.properties import moves
 
 class Stuck(Exception):
     """Nobody knows a way on: what was decided or promised leaves a unit nothing it could issue."""
+
+
+Tempt = Callable[[str, str], None]  # somebody else tries an act on a plan first
+
+
+def _nobody(_code: str, _action: str) -> None:
+    """Nobody tries anything."""
 
 
 APPLYING = {"apply_silence": True, "reason": "逾期未报，按声明处理"}
@@ -27,21 +35,31 @@ def play(board: Board, name: str, rng: Random) -> None:
 
 def finish(board: Board, rng: Random) -> None:
     """Whatever is left of the open round, then close it."""
+    get_ready(board, rng)
+    close(board)
+
+
+def close(board: Board) -> None:
+    """Close the open round; who was silent is settled as declared."""
+    name = board.round
+    board.close(name, APPLYING if board.cycle.terms_of(name).silence else {})
+
+
+def get_ready(board: Board, rng: Random, tempt: Tempt = _nobody) -> None:
+    """Whatever is left of the open round."""
     name = board.round
     _until_begun(board)
     if board.kind == "decision":
         _finish_decision(board, rng)
     elif board.kind == "down":
         for code in board.taking_part(name):
-            _finish_down(board, code, rng)
+            _finish_down(board, code, rng, tempt)
     else:
         if board.kind == "adjust":
             _settle_promises(board)
             _reopen(board)
         for code in reversed(board.taking_part(name)):
-            _finish_up(board, code, rng)
-    silences = bool(board.cycle.terms_of(name).silence)
-    board.close(name, APPLYING if silences else {})
+            _finish_up(board, code, rng, tempt)
 
 
 def _until_begun(board: Board) -> None:
@@ -72,7 +90,7 @@ def _finish_decision(board: Board, rng: Random) -> None:
     board.act(root, root, "decide", body)
 
 
-def _finish_down(board: Board, code: str, rng: Random) -> None:
+def _finish_down(board: Board, code: str, rng: Random, tempt: Tempt) -> None:
     root = board.nodes[code].is_root
     if stage(board.state(code)) == "issued":
         _with_time(board, code)
@@ -80,12 +98,16 @@ def _finish_down(board: Board, code: str, rng: Random) -> None:
     to_issue = "awaiting" if root else "acknowledged"
     if board.children(code) and stage(board.state(code)) == to_issue:
         _with_time(board, code)
+        tempt(code, "issue")
+    if board.children(code) and stage(board.state(code)) == to_issue:
         if not moves.natural(board, code, "issue", rng):
             _settle_promises(board)
         ways = moves.natural(board, code, "issue", rng)
         if not ways:
             raise Stuck
         board.act(code, code, "issue", ways[0][1])
+    if board.plan(code).pending is not None and stage(board.state(code)) == to_issue:
+        board.act(f"{code}2", code, "confirm")
 
 
 def _reopen(board: Board) -> None:
@@ -98,7 +120,15 @@ def _reopen(board: Board) -> None:
 
 def _return(board: Board, code: str) -> None:
     body = moves.natural(board, code, "return", Random(1))[0][1]
-    board.act(str(board.parent(code)), code, "return", body)
+    body.pop("lines", None)
+    board.act(_reviewer(board, code), code, "return", body)
+
+
+def _reviewer(board: Board, code: str) -> str:
+    """An admin of the unit above; its deputy where that one had typed for the unit."""
+    parent = str(board.parent(code))
+    hands = {*board.plan(code).record(board.round).hands, *board.seat(code).typists}
+    return f"{parent}2" if parent in hands else parent
 
 
 def _settle_promises(board: Board) -> None:
@@ -109,15 +139,15 @@ def _settle_promises(board: Board) -> None:
                 board.act(str(board.parent(code)), code, "waive", {"reason": "到期"}, promise.id)
 
 
-def _finish_up(board: Board, code: str, rng: Random) -> None:
+def _finish_up(board: Board, code: str, rng: Random, tempt: Tempt) -> None:
     if board.nodes[code].is_root:
         return
-    at, parent = stage(board.state(code)), str(board.parent(code))
+    at = stage(board.state(code))
     if at == "accepted" and not _stale(board, code):
         return
     if at in ("submitted", "accepted"):
         if at == "submitted" and not _stale(board, code):
-            board.act(parent, code, "accept")
+            board.act(_reviewer(board, code), code, "accept")
             return
         _return(board, code)
     lapsed = board.round in board.scene(code).own.plan.lapses
@@ -125,9 +155,14 @@ def _finish_up(board: Board, code: str, rng: Random) -> None:
     if (lapsed or resting) and not _stale(board, code):
         return
     _with_time(board, code)
+    tempt(code, "draft")
+    if stage(board.state(code)) == "submitted":
+        _return(board, code)
     board.act(code.lower(), code, "draft", moves.keeping(board, code, rng))
     board.act(code.lower(), code, "submit")
-    board.act(parent, code, "accept")
+    tempt(code, "accept")
+    if stage(board.state(code)) == "submitted":
+        board.act(_reviewer(board, code), code, "accept")
 
 
 def _stale(board: Board, code: str) -> bool:

@@ -11,6 +11,7 @@ from planflow.engine import checks, numbers
 from planflow.engine.scene import Scene
 from planflow.protocol.models import Indicator, Protocol, Purpose
 from tests.board import Board
+from tests.properties import lines
 
 Body = dict[str, Any]
 Move = tuple[str, Body]  # the commitment it is about, if any; and the body
@@ -45,7 +46,8 @@ def _draft(board: Board, code: str, rng: Random) -> list[Move]:
     also = further(board, code)
     if not board.children(code) and rng.random() < 0.1:
         also = {"stretch": dict(body["figures"])}
-    return [("", {**body, "also": also} if also else body)]
+    whole = {**body, "also": also} if also else body
+    return [("", lines.keep(board, code, whole))]
 
 
 def further(board: Board, code: str) -> dict[str, Figures]:
@@ -163,7 +165,7 @@ def keeping(board: Board, code: str, rng: Random) -> Body:
             for name, by in off.items()
             if by and name in adding
         ]
-    return body
+    return lines.keep(board, code, body)
 
 
 def _item(board: Board, rng: Random) -> Body:
@@ -187,7 +189,10 @@ def _accept(board: Board, code: str, rng: Random) -> list[Move]:
 
 
 def _return(board: Board, code: str, rng: Random) -> list[Move]:
-    return [("", {"reason_code": code_for(board, "return", rng), "text": "请补材料"})]
+    body: Body = {"reason_code": code_for(board, "return", rng), "text": "请补材料"}
+    if rng.random() < 0.3:
+        body["lines"] = lines.some(board, code, rng)
+    return [("", body)]
 
 
 def _withdraw(board: Board, code: str, rng: Random) -> list[Move]:
@@ -227,6 +232,8 @@ def _issue(board: Board, code: str, rng: Random) -> list[Move]:
         _mark_up(board, body, total, rng)
     if scene.own.unit.is_root:
         body["total"] = total
+        if scene.own.plan.paper(board.round, "issued"):
+            body["reason"] = "与上级文件不同"
     return [("", body | (SUPERSEDING if record.split else {}))]
 
 
@@ -259,7 +266,7 @@ def _total(board: Board, scene: Scene, pinned: bool, rng: Random) -> Figures:
         return dict(record.split.total)  # the same total, split otherwise
     total: Figures = {}
     for each in protocol.indicators:
-        if required(board, each.name) or rng.random() < 0.8:
+        if required(board, each.name) or rng.random() < 0.6:
             high = each.maximum if each.maximum is not None else rng.choice((20, 99, 900))
             total[each.name] = rng.randint(max(_lowest(board, scene.own.unit, each), -20), high)
     return total

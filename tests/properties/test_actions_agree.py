@@ -27,8 +27,8 @@ QUICK = settings(
     derandomize=True,
     database=None,
     deadline=None,
-    max_examples=8,
-    stateful_step_count=24,
+    max_examples=10,
+    stateful_step_count=36,
     phases=(Phase.generate,),  # a walk is made from a seed: there is little to shrink
     suppress_health_check=list(HealthCheck),
 )

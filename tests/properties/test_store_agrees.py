@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -21,7 +21,8 @@ from planflow.services import people
 from planflow.services.site import open_site
 from tests.contract.audit import audit
 from tests.databases import Databases, settings
-from tests.properties.steering import GENERATED, Aim, Walk, protocols
+from tests.properties.corners import GENERATED, Aim, protocols
+from tests.properties.steering import Walk
 from tests.properties.watched import Watched
 from tests.world import PASSWORD, World
 
@@ -32,6 +33,7 @@ STEPS = 9  # in each round, and between rounds
 class Mirrored(Watched):
     """A board that tells a world everything too. Whoever is `x` here is `x` there."""
 
+    lending: ClassVar[bool] = False  # a site keeps delegations with their ends: they have own tests
     world: World | None = None
     ids: dict[str, str] = field(default_factory=dict)  # promises: the board's id to the world's
     answers: dict[bool, int] = field(default_factory=lambda: {True: 0, False: 0})
@@ -90,9 +92,14 @@ class Mirrored(Watched):
 
     def _name(self, code: str) -> None:
         assert self.world is not None
-        there = self.world.plan(code, code).commitments
-        for mine, theirs in zip(self.plan(code).promises, there, strict=True):
-            self.ids.setdefault(mine.id, theirs.id)
+        there, here = self.world.plan(code, code), self.plan(code)
+        named = (
+            ([one.id for one in here.promises], [one.id for one in there.commitments]),
+            ([one.id for one in here.corrections], [one.id for one in there.corrections]),
+            ([one.id for one in here.papers], [one.id for one in there.papers]),
+        )
+        for mine, theirs in named:
+            self.ids.update(zip(mine, theirs, strict=True))
 
     def _look(self, code: str) -> None:
         assert self.world is not None

@@ -7,8 +7,9 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
+from planflow.access.table import Standing
 from planflow.domain.events import Event
 from planflow.engine import numbers
 from planflow.engine.state import PlanState
@@ -30,6 +31,7 @@ class Seen:
     tried: Counter[Cell] = field(default_factory=Counter)
     taken: Counter[Cell] = field(default_factory=Counter)
     refused: Counter[str] = field(default_factory=Counter)
+    spoilt: Counter[Cell] = field(default_factory=Counter)
 
     def count(self, cell: Cell, answer: str) -> None:
         """One more command, taken or refused by a code."""
@@ -37,8 +39,6 @@ class Seen:
         self.tried[cell] += 1
         if answer == TAKEN:
             self.taken[cell] += 1
-        else:
-            self.refused[answer] += 1
 
     @property
     def steps(self) -> int:
@@ -72,6 +72,7 @@ class Seen:
 class Watched(Board):
     """What is taken here, the oracle takes; what is refused here, it refuses, and nothing changed."""
 
+    lending: ClassVar[bool] = True  # whether some act in the place of others
     oracle: Oracle | None = None
     seen: Seen = field(default_factory=Seen)
     label: str = ""
@@ -83,11 +84,20 @@ class Watched(Board):
     def begin(cls, text: str, tree: tuple[Line, ...], label: str, seen: Seen) -> Self:
         """A new cycle with its oracle."""
         board = cls.over(text, tree)
+        for code, node in board.nodes.items():  # a deputy, where the work of two is asked for
+            board.grants[f"{code}2"] = [Standing(f"deputy@{code}", "admin", node.path)]
+            lent = Standing(f"lent@{code}", "admin", node.path, (code,))  # and one in its place
+            if cls.lending:
+                board.grants[f"{code}3"] = [lent]
         people = {
             who: [(one.role, one.path.rpartition("/")[2]) for one in standings]
             for who, standings in board.grants.items()
         }
         board.oracle = Oracle(text, tree, people, board.now)
+        board.oracle.lent = {
+            who: {name for one in standings for name in one.delegators}
+            for who, standings in board.grants.items()
+        }
         board.label, board.seen = label, seen
         board.story.append((text, tree))
         return board
@@ -147,6 +157,7 @@ class Watched(Board):
             raise
         if self.counting:
             self.seen.count(cell, TAKEN if refusal is None else _code(refusal))
+            self.seen.refused.update({one.code for one in refusal.findings} if refusal else ())
         if refusal is not None:
             raise refusal
 
@@ -165,11 +176,12 @@ class Watched(Board):
         if refusal is not None:
             assert self.frozen() == before, f"{told} was refused, and changed something"
             return refusal
-        self._name_promises()
+        self._name_them()
         self.check()
         self._nothing_lost(told, plans)
-        if told[0] == "close":
-            invariants.sums_of(self, told[1])
+        for name, how in self.cycle.rounds.items():
+            if how == "closed" and (told[0] == "close" or told[2] == "approve"):
+                invariants.sums_of(self, name)
         for code, state in states.items():
             invariants.legal_move(self, code, state, self.state(code))
         return None
@@ -182,14 +194,20 @@ class Watched(Board):
             return False
         return True
 
-    def _name_promises(self) -> None:
-        """Tell the oracle the ids that the engine gave to promises it made."""
-        assert self.oracle is not None
+    def _name_them(self) -> None:
+        """Tell the oracle the ids that the engine gave to promises and corrections."""
+        oracle = self.oracle
+        assert oracle is not None
         for code, plan in self.plans.items():
-            if plan.promises:
-                theirs = [one for one in self.oracle.promises if one["unit"] == code]
-                for mine, there in zip(plan.promises, theirs, strict=True):
-                    there["id"] = there["id"] or mine.id
+            named = (
+                ([one.id for one in plan.promises], oracle.promises),
+                ([one.id for one in plan.corrections], oracle.proposals),
+                ([one.id for one in plan.papers], oracle.papers),
+            )
+            for ours, all_theirs in named:
+                theirs = [one for one in all_theirs if one["unit"] == code]
+                for mine, there in zip(ours, theirs, strict=True):
+                    there["id"] = there["id"] or mine
 
     def check(self) -> None:
         """Both know the same numbers of every unit in every round, the same stages and promises."""
@@ -207,11 +225,22 @@ class Watched(Board):
             theirs_too = [one for one in oracle.promises if one["unit"] == code]
             words = ("indicator", "from", "to", "status", "held")
             assert promised == [tuple(one[word] for word in words) for one in theirs_too]
+            waits = [(c.status, c.round, c.top) for c in plan.corrections]
+            asked = [one for one in oracle.proposals if one["unit"] == code]
+            assert waits == [(one["status"], one["round"], one["top"]) for one in asked], code
+            if code == oracle.root:
+                told = [(one.round, one.act, one.status) for one in plan.papers]
+                papers = [(one["round"], one["act"], one["status"]) for one in oracle.papers]
+                assert told == papers, f"papers: here {told}, there {papers}"
+            held = {one.name: plan.record(one.name).split for one in protocol.rounds}
+            for name, split in held.items():
+                ours = split.held if split else {}
+                assert ours == oracle.reserve.get((code, name), {}), f"{code} holds back in {name}"
 
     def _nothing_lost(self, told: Told, before: Mapping[str, PlanState]) -> None:
         """Who changed is what the events tell; every number put so far is still among them (N13)."""
         for code, plan in self.plans.items():
-            if plan is not before.get(code):
+            if plan is not before.get(code) and plan.position % 3 == 0:  # the rest at the end
                 assert self.replayed(code) == plan, f"{code} is not what its events tell"
         if len(told) == 5:
             self.put += invariants.put_by(self, *told)

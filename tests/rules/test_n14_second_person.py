@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from random import Random
 from typing import Any
 
 import pytest
+import yaml
 
+from planflow.errors import Refusal
 from planflow.protocol import loader
 from planflow.services.views import PlanView
+from tests.board import SMALL, Board
 from tests.contract.audit import audit
+from tests.properties import playing
 from tests.rules.conftest import At
 from tests.world import REASON, World
 
@@ -258,3 +263,58 @@ def test_only_the_root_has_papers_and_only_in_an_open_round(at: At) -> None:
     watch = world.refused("guard_failed", lambda: paper(world))
     assert watch.codes == ["paper_round"]
     world.refused("not_found", lambda: world.act("region2", "R", "attest", None, "none"))
+
+
+def test_a_paper_of_an_earlier_round_is_not_attested_behind_a_later_one() -> None:
+    """Who recorded a paper does not confirm it, though the one that waits now is somebody else's."""
+    board = Board.over("exit-plan", SMALL)
+    board.grants["R2"] = board.grants["R"]
+    playing.play(board, "up1", Random(1))
+    paper = {
+        "act": "issued",
+        "figures": {"persons": 9},
+        "document_no": "1号",
+        "dated": "2019-04-10",
+    }
+    board.open("down1")
+    board.act("R", "R", "paper", paper)
+    first = board.plan("R").papers[0].id
+    playing.finish(board, Random(1))
+    board.open("up2")
+    board.act("R2", "R", "paper", {**paper, "act": "accepted"})
+    with pytest.raises(Refusal) as caught:
+        board.act("R", "R", "attest", {}, first)
+    assert [one.code for one in caught.value.findings] == ["holds_paper"]
+
+
+def test_an_issue_that_waits_does_not_outlast_its_round() -> None:
+    """A round that is opened once more has nobody's issue waiting from its first run."""
+    plain = yaml.safe_load(loader.find("department-budget"))
+    one = {each["name"]: each for each in plain["rounds"]}
+    one["legislature"]["reopens"] = "down1"
+    one["down1"]["second_person"] = True
+    kept = ("up1", "down1", "legislature")
+    plain["rounds"] = [one[name] for name in kept]
+    for each in plain["indicators"]:
+        each["required_in"] = [name for name in each["required_in"] if name in kept]
+    tree = (("T", "treasury", "", "", False), ("D", "department", "T", "", False))
+    board = Board.over(yaml.safe_dump(plain, sort_keys=False), tree)
+    board.grants["T2"] = board.grants["T"]
+    playing.play(board, "up1", Random(1))
+    board.open("down1")
+    shares = [{"unit": "D", "figures": {"basic": 5, "project": 5}, "reasons": WORDS}]
+    board.act("T", "T", "issue", {"allocations": shares})
+    board.act("T2", "T", "confirm")
+    board.act("D", "D", "acknowledge")
+    anew = {"reason": "更正", "document_no": "2号"}
+    board.act("T", "T", "issue", {"allocations": shares, **anew})
+    board.close("down1")
+    board.open("legislature")
+    decision = {"outcome": "rejected", "document_no": "3号", "dated": "2019-02-01"}
+    board.act("T", "T", "decide", decision)
+    told = board.blocked("T2", "T", "confirm")
+    assert told is not None
+    assert told.code == "holds_pending"
+
+
+WORDS = {"basic": "统筹平衡", "project": "统筹平衡"}

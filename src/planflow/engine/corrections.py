@@ -69,14 +69,13 @@ def _proposed(
     scene: Scene, ground: Ground, command: Correct, covered: Coverage, hand: Hand
 ) -> Draft:
     wanted = _wanted(scene, command)
-    records = [cover.seat.plan.record(ground.round) for cover in covered.covers]
-    hands = {name for record in records for name in (*record.hands, *record.authors)}
     units = [
         {
             "unit": code,
             "figures": dict(figures),
             "reserve": dict(wanted.reserve.get(code, {})),
             "was": _was(scene, ground, code, figures),
+            "held": _held(ground, code, wanted.reserve.get(code, {})),
         }
         for code, figures in wanted.figures.items()
     ]
@@ -86,7 +85,7 @@ def _proposed(
         "dated": command.dated.isoformat() if command.dated else "",
         "cites": list(command.cites),
     }
-    about = {"id": hand.mint(), "top": covered.top, "hands": sorted({*hand.people, *hands})}
+    about = {"id": hand.mint(), "top": covered.top, "hands": sorted(hand.people | covered.hands)}
     parts: dict[str, Any] = {"proposal": about, "terms": terms, "units": Many(units)}
     parts |= spoken({"reason": command.reason})
     return Draft("correction_proposed", scene.own.unit.code, command.round, parts, hand.mint())
@@ -103,6 +102,7 @@ def _corrected(cover: Cover, proposal: Proposal, ids: Mapping[str, str], cites: 
     parts: dict[str, Any] = {
         "correction": {"id": proposal.id},
         "by": by,
+        "hands": list(proposal.proposers or (proposal.by,)),
         "figures": dict(cover.figures),
         "reserve": dict(cover.reserve),
     }
@@ -124,6 +124,11 @@ def _wanted(scene: Scene, command: Correct) -> Wanted:
 def _was(scene: Scene, ground: Ground, code: str, figures: Mapping[str, int]) -> dict[str, int]:
     now = numbers.in_force(scene.negotiation.protocol, ground.seats[code].plan, ground.round)
     return {name: now[name] for name in figures if name in now}
+
+
+def _held(ground: Ground, code: str, reserve: Mapping[str, int]) -> dict[str, int]:
+    split = ground.seats[code].plan.record(ground.round).split
+    return {name: split.held.get(name, 0) for name in reserve} if split else {}
 
 
 def _open(scene: Scene, proposal_id: str, action: str) -> Proposal:
@@ -165,7 +170,11 @@ def _unit_faults(scene: Scene, ground: Ground, command: Correct) -> Iterator[Fin
             yield Finding("duplicate_unit", {"unit": code}, f"{where}unit")
         else:
             yield from checks.figures(protocol, seat.unit, figures, f"{where}figures")
-            if reserve and seat.plan.record(ground.round).split is None:
+            split = seat.plan.record(ground.round).split
+            # what no child can have is not split, so nothing of it is held back
+            below = ground.below.get(code, ())
+            passed = checks.carried(protocol, below) if below else frozenset()
+            if reserve and (split is None or any(reserve[one] for one in {*reserve} - passed)):
                 params = {"unit": code, "round": ground.round}
                 yield Finding("no_reserve", params, f"{where}reserve")
 

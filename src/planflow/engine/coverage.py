@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from planflow.engine import checks, numbers, silence
+from planflow.engine.hand import Hands
 from planflow.engine.limits import above_ceiling, beyond_bound
 from planflow.engine.scene import Ground, Scene, Seat
 from planflow.engine.state import Corrected, PlanState
@@ -58,6 +59,7 @@ class Cover:
 class Coverage:
     """All that moves, lowest first; and sums that cannot be kept, by level."""
 
+    round: str
     covers: tuple[Cover, ...]
     faults: tuple[Finding, ...]
 
@@ -70,6 +72,12 @@ class Coverage:
             if len(set(steps)) == 1:
                 shared += steps[:1]
         return shared[-1]
+
+    @property
+    def hands(self) -> Hands:
+        """Everybody who put a number that moves: none of them approves it (N14)."""
+        records = [cover.seat.plan.record(self.round) for cover in self.covers]
+        return frozenset(name for one in records for name in (*one.hands, *one.authors))
 
 
 def coverage(scene: Scene, ground: Ground, wanted: Wanted) -> Coverage:
@@ -89,7 +97,7 @@ def coverage(scene: Scene, ground: Ground, wanted: Wanted) -> Coverage:
             cover = replace(cover, carried=_carried(protocol, ground, cover, wanted))
             covers.append(cover)
             moved.setdefault(ground.above.get(code, ""), []).append(cover.moved)
-    return Coverage(tuple(covers), tuple(faults))
+    return Coverage(ground.round, tuple(covers), tuple(faults))
 
 
 def forbidden(scene: Scene, ground: Ground, covered: Coverage, wanted: Wanted) -> Iterator[Finding]:
@@ -121,8 +129,7 @@ def _level(
     more = {name: value - held.get(name, 0) for name, value in reserve.items()}
     expected = exact.total([before, *below, more])
     figures = {name: value for name, value in given.items() if value != before.get(name)}
-    children = ground.below.get(code, ())
-    summed = checks.carried(protocol, children) if children else frozenset()
+    summed = _following(protocol, ground, seat)
     for name in dict.fromkeys([*expected, *given]):
         want = expected.get(name, 0)
         if name not in summed:
@@ -134,6 +141,14 @@ def _level(
         elif name not in given and want != before.get(name, 0):
             figures[name] = want
     return Cover(seat, before, figures, reserve), faults
+
+
+def _following(protocol: Protocol, ground: Ground, seat: Seat) -> frozenset[str]:
+    """Indicators of which the unit's number is made below; what nobody there has is issued whole."""
+    below = ground.below.get(seat.unit.code, ())
+    if protocol.rounds_by_name[ground.round].kind != "down":
+        return checks.summed(protocol, seat.unit, below)
+    return checks.carried(protocol, below) if below else frozenset()
 
 
 def _carried(
@@ -155,13 +170,26 @@ def _limits(scene: Scene, ground: Ground, cover: Cover, wanted: Wanted) -> Itera
     yield from checks.too_large(cover.figures, "figures")
     plan = cover.seat.plan
     yield from above_ceiling(protocol, one, plan, cover.after)
+    yield from _held_over_markup(ground, cover)
     if (
         not wanted.amends
     ):  # a resolution stands above the bound of an adjust and makes its own total
         above = ground.above.get(unit.code)
         level = ground.seats[above].unit.level if above else None
-        yield from beyond_bound(protocol, one, cover.seat, level, cover.after)
+        # the root's change is its children's: what these began with was told when it was closed
+        base = exact.total([numbers.base(plan, one), plan.record(ground.round).raised])
+        yield from beyond_bound(protocol, one, cover.seat, level, cover.after, base)
         yield from _decided(protocol, one, cover)
+
+
+def _held_over_markup(ground: Ground, cover: Cover) -> Iterator[Finding]:
+    """Nothing is held back where something was added on top (N5)."""
+    split = cover.seat.plan.record(ground.round).split
+    for name, added in (split.markup if split else {}).items():
+        if held := cover.reserve.get(name, 0):
+            expected = cover.after.get(name, 0)
+            fields = {"expected": expected, "got": expected + added, "difference": added}
+            yield Finding("markup_over_reserve", {"indicator": name, **fields, "reserve": held})
 
 
 def _decided(protocol: Protocol, one: Round, cover: Cover) -> Iterator[Finding]:

@@ -59,9 +59,10 @@ def _proposed(scene: Scene, command: Issue, found: list[splits.Splitting], hand:
         entries.append({"unit": one.unit, **_share(one), "reasons": reasons})
     marked, words = issuing.codes_and_texts(scene, command.markup, "markup.")
     portions = {one.basis: one.portion(markup=False) for one in found}
+    run = scene.cycle.runs.get(scene.round, 0)
     parts: dict[str, Any] = {
         "split": _split(portions),
-        "terms": {**_terms(command), "reasoned": bool(command.reason)},
+        "terms": {**_terms(command), "reasoned": bool(command.reason), "run": run},
         "markup_reasons": marked,
         "allocations": Many(entries),
         **spoken(texts | words),

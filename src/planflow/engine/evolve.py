@@ -74,8 +74,9 @@ def cycle(state: CycleState | None, event: Event, last_round: str) -> CycleState
     status = {"round_opened": "open", "round_closed": "closed", "round_reopened": "open"}[
         event.kind
     ]
-    rounds = {**state.rounds, event.round: status}
+    rounds, runs = {**state.rounds, event.round: status}, state.runs
     if event.kind == "round_reopened":
+        runs = {**runs, event.round: runs.get(event.round, 0) + 1}
         # Those after it run again: rounds stand here in the order in which they were opened.
         order = list(rounds)
         rounds = {name: rounds[name] for name in order[: order.index(event.round) + 1]}
@@ -83,6 +84,7 @@ def cycle(state: CycleState | None, event: Event, last_round: str) -> CycleState
         **{
             **state.model_dump(),
             "rounds": rounds,
+            "runs": runs,
             "settled": status == "closed" and event.round == last_round,
             "position": event.seq,
             "terms": {
@@ -203,12 +205,13 @@ def _distributed(state: PlanState, event: Event) -> PlanState:
 
 
 def _totalled(state: PlanState, event: Event) -> PlanState:
-    return state.having(event.round, reported=event.parts["figures"], corrected={})
+    raised = event.parts.get("raised", {})
+    return state.having(event.round, reported=event.parts["figures"], raised=raised, corrected={})
 
 
 def _presented(state: PlanState, event: Event) -> PlanState:
     decision = Decision(presented=event.parts["figures"], presented_by=event.id)
-    return state.having(event.round, decision=decision)
+    return state.having(event.round, decision=decision, corrected={})
 
 
 def _decided(state: PlanState, event: Event) -> PlanState:

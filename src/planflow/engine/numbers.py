@@ -36,6 +36,10 @@ class Headline:
     commitment: str = ""
 
 
+# Stages in which a round that runs again waits for an answer: what was corrected is gone with the old.
+_ASKED_AGAIN = {"up": ("", "drafting", "returned"), "adjust": ("returned",)}
+
+
 def in_force(protocol: Protocol, plan: PlanState, round_name: str) -> dict[str, int]:
     """The unit's number per indicator in one round: settled, else reported; down: the task.
 
@@ -50,7 +54,8 @@ def in_force(protocol: Protocol, plan: PlanState, round_name: str) -> dict[str, 
         return (record.decision.in_force if record.decision else {}) | _corrected(record)
     lapse = plan.lapses.get(round_name)
     offered = lapse.figures if lapse else {**record.reported.get(TASK, {}), **record.settled}
-    offered = {**offered, **_corrected(record)}
+    if lapse or record.stage not in _ASKED_AGAIN[one.kind]:
+        offered = {**offered, **_corrected(record)}
     return {**base(plan, one), **offered} if one.kind == "adjust" else offered
 
 

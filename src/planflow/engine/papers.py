@@ -7,7 +7,7 @@ from planflow.engine.guards import require
 from planflow.engine.hand import Hand
 from planflow.engine.scene import Scene
 from planflow.engine.second_guards import PAPER_ACTS
-from planflow.errors import Finding, Refusal, invalid
+from planflow.errors import Finding, Refusal, guard_failed, invalid
 
 
 def record(scene: Scene, command: RecordPaper, hand: Hand) -> list[Draft]:
@@ -39,6 +39,8 @@ def attest(scene: Scene, paper_id: str, command: AttestPaper, hand: Hand) -> lis
     if not found:
         raise Refusal("not_found", {"kind": "paper", "name": paper_id})
     require(scene, command.action, hand.people)
+    if found[0].round != scene.round:  # what the guards looked at is another paper
+        raise guard_failed(Finding("holds_paper", {"unit": scene.own.unit.code}))
     if found[0].status != "recorded":
         state = found[0].status
         raise Refusal("illegal_transition", {"action": command.action, "state": state})

@@ -151,7 +151,9 @@ def close_round(
         over += checks.too_large(amounts, f"also.{basis}")
     if over:
         raise guard_failed(*over)
-    total = {"figures": {TASK: sums, **further}}
+    total: dict[str, Any] = {"figures": {TASK: sums, **further}}
+    if negotiation.protocol.rounds_by_name[name].kind == "adjust":
+        total["raised"] = _raised(root, name)  # a later correction is measured from this too
     return [closing, Draft("totalled", root.own.unit.code, name, total, total_id, (closing_id,))]
 
 
@@ -209,6 +211,19 @@ def _mismatches(survey: Survey, name: str) -> Iterator[Finding]:
             fields = {"expected": off.expected, "got": off.got, "difference": off.difference}
             params = {"unit": scene.own.unit.code, "indicator": off.indicator, **fields}
             yield Finding("sums_exact", params)
+
+
+def _raised(root: Scene, name: str) -> dict[str, int]:
+    """What its children's bases and the reserve still held are more than the root's own base (N11)."""
+    protocol = root.negotiation.protocol
+    one = protocol.rounds_by_name[name]
+    passed = checks.carried(protocol, (child.unit for child in root.children))
+    own, below = numbers.base(root.own.plan, one), numbers.base_below(root, one)
+    return {
+        name: value - own.get(name, 0)
+        for name, value in below.items()
+        if name in passed and own.get(name) != value
+    }
 
 
 def _beyond_bound(root: Scene, name: str, sums: Figures) -> Iterator[Finding]:

@@ -12,7 +12,7 @@ def _correction_proposed(state: PlanState, event: Event) -> PlanState:
 
     def by_unit(name: str) -> dict[str, dict[str, int]]:
         # the unit's own stand first, also where it is its reserve alone that moves
-        return {one["unit"]: one[name] for one in parts["units"]}
+        return {one["unit"]: one.get(name, {}) for one in parts["units"]}
 
     proposal = Proposal(
         **parts["proposal"],
@@ -20,9 +20,11 @@ def _correction_proposed(state: PlanState, event: Event) -> PlanState:
         event=event.id,
         round=event.round,
         by=event.actor,
+        proposers=event.people,
         figures=by_unit("figures"),
         reserve=by_unit("reserve"),
         was=by_unit("was"),
+        held=by_unit("held"),
     )
     return state.but(corrections=(*state.corrections, proposal))
 
@@ -30,10 +32,11 @@ def _correction_proposed(state: PlanState, event: Event) -> PlanState:
 def _corrected(state: PlanState, event: Event) -> PlanState:
     parts, record = event.parts, state.record(event.round)
     told = {**parts["by"], "approved_by": event.actor}
+    proposers = parts.get("hands", (told["proposed_by"],))  # those in whose place it was included
     numbers = {name: Corrected(value=value, **told) for name, value in parts["figures"].items()}
     changes: dict[str, Any] = {
         "corrected": {**record.corrected, **numbers},
-        "authors": tuple(dict.fromkeys((*record.authors, told["proposed_by"]))),
+        "authors": tuple(dict.fromkeys((*record.authors, *proposers))),
     }
     if record.split and parts["reserve"]:
         held = {**record.split.corrected, **parts["reserve"]}

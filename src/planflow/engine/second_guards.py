@@ -1,12 +1,12 @@
 """Named conditions of acts that take two persons: corrections, confirmed issues, papers (N13, N14)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from planflow.engine import issuing, numbers
 from planflow.engine.coverage import Wanted, coverage, forbidden
 from planflow.engine.hand import Hands
 from planflow.engine.scene import Scene, takes_part
-from planflow.engine.state import Paper, Proposal
+from planflow.engine.state import Paper, Proposal, Split
 from planflow.errors import Finding
 
 # What a parent on paper does in a kind of round.
@@ -50,7 +50,7 @@ def other_hands(scene: Scene, hands: Hands) -> Iterator[Finding]:
         yield Finding("separate_hands", {})
 
 
-def still_correctable(scene: Scene, _hands: Hands) -> Iterator[Finding]:
+def still_correctable(scene: Scene, hands: Hands) -> Iterator[Finding]:
     """The proposed correction can be carried through all levels as things stand now (N13)."""
     waiting, ground = scene.own.plan.proposal, scene.ground
     if waiting is None or ground is None:
@@ -61,6 +61,8 @@ def still_correctable(scene: Scene, _hands: Hands) -> Iterator[Finding]:
         return
     wanted = wanted_by(waiting)
     covered = coverage(scene, ground, wanted)
+    if not hands.isdisjoint(covered.hands):  # also of what was corrected since it was proposed
+        yield Finding("separate_hands", {})
     yield from covered.faults or forbidden(scene, ground, covered, wanted)
 
 
@@ -71,8 +73,9 @@ def wanted_by(proposal: Proposal) -> Wanted:
 
 def holds_pending(scene: Scene, _hands: Hands) -> Iterator[Finding]:
     """An issue of the open round waits for a second person (N14)."""
-    pending = scene.own.plan.pending
-    if pending is None or pending.round != scene.round:
+    pending, name = scene.own.plan.pending, scene.round
+    here = (name, scene.cycle.runs.get(name, 0))
+    if pending is None or (pending.round, pending.run) != here:
         yield Finding("holds_pending", {"unit": scene.own.unit.code})
 
 
@@ -125,10 +128,24 @@ def _moved(scene: Scene, waiting: Proposal) -> Iterator[Finding]:
     """Figures that are no longer what they were when the correction was proposed."""
     if scene.ground is None:
         return
-    for code, was in waiting.was.items():
+    for code, named in waiting.figures.items():
         plan = scene.ground.seats[code].plan
         now = numbers.in_force(scene.negotiation.protocol, plan, waiting.round)
-        for name, value in was.items():
-            if now.get(name) != value:
-                params = {"unit": code, "indicator": name, "expected": value, "got": now.get(name)}
-                yield Finding("figures_moved", params)
+        yield from _differing(code, named, waiting.was.get(code, {}), now)
+    for code, held in waiting.held.items():
+        split = scene.ground.seats[code].plan.record(waiting.round).split
+        yield from _differing(code, held, held, dict.fromkeys(held, 0) | _held(split))
+
+
+def _held(split: Split | None) -> dict[str, int]:
+    return split.held if split else {}
+
+
+def _differing(
+    code: str, names: Iterable[str], was: Mapping[str, int], now: Mapping[str, int]
+) -> Iterator[Finding]:
+    for name in names:
+        if was.get(name) != now.get(name):
+            params = {"unit": code, "indicator": name}
+            got = {"expected": was.get(name), "got": now.get(name)}
+            yield Finding("figures_moved", {**params, **got})

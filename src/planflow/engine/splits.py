@@ -58,9 +58,9 @@ def _total(
     scene: Scene, basis: str, named: Mapping[str, int] | None, parts: Mapping[str, int]
 ) -> dict[str, int]:
     """What is split: at the root the total it names (or the sum), below what the unit was issued."""
-    record = scene.own.plan.record(scene.round)
     if not scene.own.unit.is_root:
-        return dict(record.issued if basis == TASK else record.issued_also.get(basis, {}))
+        plan, protocol = scene.own.plan, scene.negotiation.protocol
+        return dict(numbers.by_basis(protocol, plan, scene.round).get(basis, {}))
     return dict(parts if named is None else named)
 
 

@@ -96,6 +96,7 @@ class Record(Noun):
     reported: dict[str, dict[str, int]] = Field(default_factory=dict)  # basis → indicator → value
     reported_reasons: dict[str, str] = Field(default_factory=dict)
     reconciling: tuple[Item, ...] = ()
+    raised: dict[str, int] = Field(default_factory=dict)  # a root's base by its children's (N11)
     settled: dict[str, int] = Field(default_factory=dict)
     settled_reasons: dict[str, str] = Field(default_factory=dict)
     issued: dict[str, int] = Field(default_factory=dict)
@@ -118,8 +119,9 @@ class Record(Noun):
 class Proposal(Noun):
     """A correction of figures in a closed round, as proposed; by unit, its own first (N13).
 
-    `was` are the figures in force when it was proposed; `top` is the unit whose admin decides;
-    `hands` are people who may not: who proposed it, and whose figures it corrects (N14).
+    `was` and `held` are the figures in force and the reserves when it was proposed; `top` is the
+    unit whose admin decides; `hands` are people who may not: who proposed it, and whose figures it
+    corrects (N14).
     """
 
     id: str
@@ -129,8 +131,10 @@ class Proposal(Noun):
     figures: dict[str, dict[str, int]]
     reserve: dict[str, dict[str, int]]
     was: dict[str, dict[str, int]]
+    held: dict[str, dict[str, int]]
     top: str
     hands: tuple[str, ...]
+    proposers: tuple[str, ...] = ()  # who proposed it, and in whose place
     reason_code: str = ""
     document_no: str = ""
     dated: str = ""
@@ -160,6 +164,7 @@ class PendingIssue(Noun):
     markup_reasons: dict[str, str] = Field(default_factory=dict)
     allocations: tuple[dict[str, Any], ...]
     reasoned: bool
+    run: int = 0  # of its round: nothing that waits outlasts the round
     document_no: str
     cites: tuple[str, ...]
     dated: str
@@ -315,6 +320,7 @@ class CycleState(Noun):
     position: int = 0
     tree: int = 1  # position of the event that changed the tree last (N1)
     rounds: dict[str, str] = Field(default_factory=dict)
+    runs: dict[str, int] = Field(default_factory=dict)  # how often a round was opened once more
     settled: bool = False
     terms: dict[str, RoundTerms] = Field(default_factory=dict)
 
