@@ -116,7 +116,8 @@ def test_a_figure_that_came_since_is_not_corrected_blindly() -> None:
     found.act("a", "A", "corrections", body)
     first = found.plan("A").corrections[-1].id
     also = [{"unit": "A", "figures": {"county_exit": 1}}]
-    other = propose(found, "b", "B", "down1", 31, also=also)
+    found.grants["C3"] = found.grants["C2"]  # somebody who sees both of them
+    other = propose(found, "C3", "B", "down1", 31, also=also)
     found.act("C2", "B", "approve", {}, other)
     with pytest.raises(Refusal) as caught:
         found.act("C2", "A", "approve", {}, first)
