@@ -57,6 +57,17 @@ class Visit:
 
         return await self.door.through(carry)
 
+    async def raw(self, work: Callable[[Site, Reader], str | bytes], kind: str) -> Response:
+        """The same for an answer that is text or bytes of a form of its own."""
+
+        def carry(site: Site) -> Response:
+            reader = authenticate(site, self.token, self.lang)
+            if not self.readable:
+                raise Refusal("not_found")
+            return Response(work(site, reader), media_type=kind)
+
+        return await self.door.through(carry)
+
 
 def written(view: View, lang: str, status: int = 200, *, tokened: bool = True) -> Response:
     """A view as an answer; a plan carries its version as its write token."""

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Literal
 
-from platformdirs import user_data_path
+from platformdirs import user_data_path, user_state_path
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -15,6 +15,11 @@ def _embedded() -> str:
 def data_folder() -> Path:
     """Where the embedded database lies unless told otherwise."""
     return user_data_path("planflow", appauthor=False)
+
+
+def ledger_folder() -> Path:
+    """Where key and last checkpoints are kept unless told otherwise: not beside the database."""
+    return user_state_path("planflow", appauthor=False) / "ledger"
 
 
 class Settings(BaseSettings):
@@ -54,6 +59,8 @@ class Settings(BaseSettings):
         default=None,
         description="A CSV file of working days, `date,workday`; else the country's own calendar",
     )
+    ledger_folder: Path = Field(default_factory=ledger_folder)
+    ledger_key: SecretStr | None = None  # 32 bytes as base64; else a file in the ledger's folder
     page_limit: int = Field(
         default=100, ge=1, le=1000, description="The most that one page of a list holds"
     )

@@ -3,10 +3,9 @@
 import re
 from dataclasses import dataclass
 
-import orjson
-
 from planflow.errors import Refusal
 from planflow.ledger import proofs
+from planflow.ledger.leaf import named
 from planflow.ledger.merkle import EMPTY, leaf_hash
 from planflow.ledger.note import Key, Signer, decode, encode, open_note
 
@@ -90,7 +89,7 @@ def check_receipt(text: str, leaf: bytes, *known: Key) -> Checkpoint:
     proof = [step for step in steps if step is not None]
     if not proofs.includes(found.root, found.size, int(match[1]), leaf_hash(leaf), proof):
         raise Refusal("not_included", {"log": found.origin, "index": int(match[1])})
-    named = orjson.loads(leaf)["log"]
-    if named != found.log:
-        raise Refusal("other_log", {"log": named, "expected": found.log})
+    _, log = named(leaf)
+    if log != found.log:
+        raise Refusal("other_log", {"log": log, "expected": found.log})
     return found

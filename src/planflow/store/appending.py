@@ -15,6 +15,7 @@ from planflow.engine.scene import Seat
 from planflow.engine.state import CycleState, PlanState
 from planflow.ledger import chain as chains
 from planflow.ledger.leaf import Place, seal, unseal
+from planflow.store.ledger_tables import LedgerQueueRow
 from planflow.store.reading import Stage
 from planflow.store.seats import CycleHead, PlanHead
 from planflow.store.tables import (
@@ -101,6 +102,7 @@ def record(
         leaf=sealed.leaf,
         chain=link,
     )
+    batch.add(LedgerQueueRow, event_id=draft.id, log=log)
     for entry in sealed.entries:
         batch.add(
             EventPartRow,
@@ -221,10 +223,10 @@ def append_turn(tx: Tx, stage: Stage, draft: Draft, pen: Pen) -> CycleHead:
     return CycleHead(state, head.negotiation, done.chain, done.event.recorded_at)
 
 
-def append_site(tx: Tx, head: Head, draft: Draft, pen: Pen) -> Recorded:
+def append_site(tx: Tx, head: Head, draft: Draft, pen: Pen, log: str = SITE) -> Recorded:
     """Record an event in the site's stream; its row must be locked."""
     batch = Batch()
-    done = record(batch, pen, SITE, SITE, head, draft)
+    done = record(batch, pen, log, SITE, head, draft)
     batch.flush(tx)
     now = {"position": done.event.seq, "chain": done.chain, "recorded_at": done.event.recorded_at}
     tx.connection.execute(update(table(SiteRow)).values(**now))

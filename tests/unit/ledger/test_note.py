@@ -30,7 +30,7 @@ PETERS_NOTE = (
 SITE = Signer("site-1", bytes(range(32)))
 WITNESS = Signer("auditor", bytes(32), COSIGNATURE)
 LOG = "site-1/cycle/c1"
-LEAVES = [orjson.dumps({"log": LOG, "n": number}) for number in range(7)]
+LEAVES = [orjson.dumps({"id": str(number), "log": LOG}) for number in range(7)]
 HEAD = Checkpoint(LOG, 7, merkle.root([merkle.leaf_hash(leaf) for leaf in LEAVES]))
 
 

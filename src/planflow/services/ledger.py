@@ -1,0 +1,113 @@
+"""What a reader may take of the ledger: checkpoints, tiles, the key, and events' receipts (F10)."""
+
+import base64
+
+from planflow.access import table as access
+from planflow.domain.events import SITE, cycle_log, cycle_stream
+from planflow.errors import Refusal
+from planflow.ledger import checkpoint, proofs, tiles
+from planflow.services import keys, people
+from planflow.services.people import Reader
+from planflow.services.site import Site
+from planflow.services.views import ReceiptView
+from planflow.store import ledger, reading, trees
+from planflow.store.ledger import Tree
+from planflow.store.transaction import Tx
+
+
+def public_key(site: Site) -> str:
+    """The key that signs all checkpoints of this site, as a vkey: what a reader pins."""
+    return f"{keys.signer(site).key}\n"
+
+
+def last_checkpoint(site: Site, reader: Reader, log: str | None, epoch: int | None) -> str:
+    """The last checkpoint of the site's log, or of a cycle's. Raises `Refusal` `not_found`."""
+
+    def work(tx: Tx) -> str:
+        return _head(tx, _tree(site, tx, reader, log, epoch))[1]
+
+    return site.database.read(work)
+
+
+def tile(site: Site, reader: Reader, log: str | None, epoch: int | None, path: str) -> bytes:
+    """A tile or a bundle of leaves that a checkpoint covers. Raises `Refusal` `not_found`."""
+
+    def work(tx: Tx) -> bytes:
+        tree = _tree(site, tx, reader, log, epoch)
+        found = tiles.read_path(path)
+        if found is None or not found.within(_head(tx, tree)[0]):
+            raise Refusal("not_found", {"kind": "tile", "name": path})
+        if found.level != tiles.ENTRIES:
+            return ledger.hashes(tx, tree, found)
+        rows = ledger.leaves(tx, tree, found.start, found.start + found.width)
+        return tiles.bundle(row.leaf for row in rows)
+
+    return site.database.read(work)
+
+
+def receipt(site: Site, reader: Reader, event_id: str) -> ReceiptView:
+    """An event's receipt, which proves itself with the site's key alone.
+
+    Raises `Refusal` `not_found`, or `receipt_pending` until a checkpoint covers the event.
+    """
+
+    def work(tx: Tx) -> ReceiptView:
+        event = ledger.event(tx, event_id)
+        if event is None or not _in_sight(site, tx, reader, event[0]):
+            raise Refusal("not_found", {"kind": "event", "name": event_id})
+        found = ledger.find(tx, event_id)
+        if found is None:
+            raise Refusal("receipt_pending")
+        nodes = ledger.nodes(tx, found.tree, found.size)
+        proof = proofs.inclusion(found.position, found.size, nodes)
+        return ReceiptView(
+            event=event_id,
+            log=f"{site.id}/{found.tree.log}",
+            epoch=found.tree.epoch,
+            position=found.position,
+            leaf=base64.b64encode(found.leaf).decode(),
+            receipt=checkpoint.receipt(found.position, proof, found.note),
+        )
+
+    return site.database.read(work)
+
+
+def _tree(site: Site, tx: Tx, reader: Reader, log: str | None, epoch: int | None) -> Tree:
+    """The tree that is meant, in the reader's sight: the site's log is everybody's who is signed in."""
+    name = SITE
+    if log is not None and log != SITE:
+        cycle = log.removeprefix(cycle_stream(""))
+        head = _cycle(site, tx, reader, cycle)
+        if head is None:
+            raise Refusal("not_found", {"kind": "log", "name": log})
+        name = cycle_log(cycle, practice=head.state.practice)
+    return ledger.current(tx, name) if epoch is None else Tree(name, epoch)
+
+
+def _cycle(site: Site, tx: Tx, reader: Reader, cycle: str) -> reading.CycleHead | None:
+    """A cycle in whose tree the reader has a reading role."""
+    head = reading.cycle_head(site.database, tx, cycle)
+    reads = any(one.role in access.READERS for one in people.standings(site, tx, reader, cycle))
+    return head if reads else None
+
+
+def _head(tx: Tx, tree: Tree) -> tuple[int, str]:
+    note = ledger.last(tx, tree)
+    if note is None:
+        raise Refusal("not_found", {"kind": "log", "name": tree.log})
+    return checkpoint.checkpoint_of(note.rpartition("\n\n")[0] + "\n").size, note
+
+
+def _in_sight(site: Site, tx: Tx, reader: Reader, stream: str) -> bool:
+    """Whether a stream's events are the reader's to see: of the site, a cycle, or a plan in scope."""
+    kind, _, rest = stream.partition("/")
+    if kind == SITE:
+        return True
+    cycle, _, unit_id = rest.partition("/")
+    if _cycle(site, tx, reader, cycle) is None:
+        return False
+    if not unit_id:
+        return True
+    place = trees.node_of_unit(site.database, tx, cycle, [unit_id]).get(unit_id)
+    standings = people.standings(site, tx, reader, cycle)
+    return place is not None and access.may_read(standings, place.path)
