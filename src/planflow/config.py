@@ -59,8 +59,16 @@ class Settings(BaseSettings):
         default=None,
         description="A CSV file of working days, `date,workday`; else the country's own calendar",
     )
-    ledger_folder: Path = Field(default_factory=ledger_folder)
-    ledger_key: SecretStr | None = None  # 32 bytes as base64; else a file in the ledger's folder
+    ledger_folder: Path = Field(
+        default_factory=ledger_folder,
+        description="Where the ledger's key and last checkpoints are kept, each site in a folder of "
+        "its own; not beside the database, and not in its backups",
+    )
+    ledger_key: SecretStr | None = Field(
+        default=None,
+        description="The key that signs the ledger, 32 bytes as base64, the same for all processes; "
+        "else the file `key` in the ledger's folder, made at the first start",
+    )
     page_limit: int = Field(
         default=100, ge=1, le=1000, description="The most that one page of a list holds"
     )
