@@ -32,7 +32,7 @@ from planflow.services import epochs as renewing
 from planflow.services import keys, people
 from planflow.services import ledger as reading
 from planflow.services.people import Reader
-from planflow.services.sequencing import Sequencer
+from planflow.services.sequencing import AT_ONCE, Sequencer
 from planflow.services.site import Site, open_site
 from planflow.store import ledger, sites
 from planflow.store.appending import append_site
@@ -359,6 +359,41 @@ def root_of(hashes: list[bytes]) -> bytes:
 
 
 # Nothing is signed that is not as it was
+
+
+def fill(site: Site, count: int) -> None:
+    """Many events of the site, in one unit of work."""
+
+    def work(tx: Tx) -> None:
+        for _ in range(count):
+            draft = Draft("token_issued", "", "", {}, site.mint())
+            append_site(tx, sites.lock_site(tx), draft, site.pen("somebody", ""))
+
+    site.database.write(work)
+
+
+def test_full_tiles_are_read_back_too(place: Place) -> None:
+    """More than one batch and several tiles; a tile's root that was changed before signing is found."""
+    world = place.open()
+    site, sequencer = world.site, Sequencer.of(world.site)
+    before = len(read(site, "SELECT 1 FROM event"))
+    fill(site, AT_ONCE + 100)
+    assert advance(site) == before + AT_ONCE + 100
+    sizes = [row.size for row in read(site, "SELECT size FROM ledger_checkpoint ORDER BY size")]
+    assert sizes == [AT_ONCE, before + AT_ONCE + 100]
+    roots = read(site, "SELECT level, number FROM ledger_tile ORDER BY number")
+    assert [tuple(row) for row in roots] == [(0, 0), (0, 1), (0, 2), (0, 3)]
+    event = read(site, "SELECT id FROM event WHERE kind = 'token_issued' ORDER BY seq")[-1].id
+    told = reading.receipt(site, world.readers["system"], event)
+    key = sequencer.signer.key
+    checkpoint.check_receipt(told.receipt, base64.b64decode(told.leaf), key)
+    fill(site, 300)
+    assert site.database.write(lambda tx: sequencer._place(tx, "site")) == 300
+    place.tamper("UPDATE ledger_tile SET root = :hash WHERE number = 4", hash=bytes(32))
+    faulted("ledger_mismatch", lambda: advance(site))
+    place.tamper("UPDATE ledger_tile SET root = :hash WHERE number = 2", hash=bytes(32))
+    faulted("ledger_rewritten", lambda: advance(site))
+    site.close()
 
 
 TAMPERINGS = {

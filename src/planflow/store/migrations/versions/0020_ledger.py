@@ -1,8 +1,9 @@
 """The ledger: a queue, leaves in their order, tiles' roots, checkpoints and epochs (F10)."""
 
-import orjson
 import sqlalchemy as sa
 from alembic import op
+
+from planflow.ledger.leaf import named
 
 revision = "0020"
 down_revision = "0005"
@@ -70,6 +71,8 @@ def _queue_what_is_there() -> None:
         if not rows:
             return
         after = rows[-1].id
-        # A leaf names its log behind the site's id.
-        named = [(row.id, orjson.loads(row.leaf)["log"].partition("/")[2]) for row in rows]
-        connection.execute(sa.insert(queue), [{"event_id": one, "log": log} for one, log in named])
+        # A leaf names its log behind the site's id. What is no leaf is an audit's to find.
+        logs = {row.id: named(row.leaf)[1].partition("/")[2] for row in rows}
+        queued = [{"event_id": one, "log": log} for one, log in logs.items() if log]
+        if queued:
+            connection.execute(sa.insert(queue), queued)
