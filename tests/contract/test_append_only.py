@@ -30,7 +30,7 @@ from planflow.services import keys
 from planflow.services.sequencing import Sequencer
 from planflow.services.site import Site, open_site
 from planflow.store import ledger
-from planflow.store.ledger import Tree
+from planflow.store.ledger import LogTree
 from planflow.store.transaction import Tx, sqlite_module
 from tests.conftest import Park, peopled
 from tests.contract.attacks import (
@@ -146,8 +146,8 @@ def play(databases: Databases) -> str:
 
 def a_long_log(tx: Tx) -> None:
     """A log with full tiles, and with a second epoch."""
-    ledger.put(tx, Tree("practice/long", 1), [(f"e{at}", b"leaf") for at in range(600)])
-    ledger.open_epoch(tx, Tree("practice/long", 2), "e600", b"leaf")
+    ledger.put(tx, LogTree("practice/long", 1), [(f"e{at}", b"leaf") for at in range(600)])
+    ledger.open_epoch(tx, LogTree("practice/long", 2), "e600", b"leaf")
 
 
 def play_on(world: World) -> None:

@@ -19,6 +19,9 @@ from typing import Any
 
 import orjson
 import pytest
+from alembic import command
+from alembic.config import Config
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.pool import NullPool
@@ -36,7 +39,7 @@ from planflow.services.sequencing import AT_ONCE, Sequencer
 from planflow.services.site import Site, open_site
 from planflow.store import ledger, sites
 from planflow.store.appending import append_site
-from planflow.store.ledger import Tree
+from planflow.store.ledger import LogTree
 from planflow.store.transaction import Tx, sqlite_module
 from tests.conftest import peopled
 from tests.contract.audit import audit
@@ -218,7 +221,7 @@ def test_logs_and_receipts_outside_ones_scope_are_not_found(world: World) -> Non
 def test_large_trees_have_full_tiles(place: Place) -> None:
     """Tiles over several levels, and proofs from them, against the tree of all leaves."""
     world = place.open()
-    site, tree, size = world.site, Tree("cycle/big", 1), 700
+    site, tree, size = world.site, LogTree("cycle/big", 1), 700
     leaves = [orjson.dumps({"n": number}) for number in range(size)]
 
     def work(tx: Tx) -> None:
@@ -249,7 +252,7 @@ def test_an_event_committed_late_is_placed_late_and_never_lost(
     site = world.site
     before = bundle(world, "region", "c1")
     late = Draft("grant_given", "", "", {"grant": {}}, site.mint())
-    pen = site.pen("somebody", "")
+    pen = site.pen(site.shell())
 
     def write(tx: Tx) -> None:
         append_site(tx, sites.lock_site(tx), late, pen, LOG)
@@ -367,7 +370,7 @@ def fill(site: Site, count: int) -> None:
     def work(tx: Tx) -> None:
         for _ in range(count):
             draft = Draft("token_issued", "", "", {}, site.mint())
-            append_site(tx, sites.lock_site(tx), draft, site.pen("somebody", ""))
+            append_site(tx, sites.lock_site(tx), draft, site.pen(site.shell()))
 
     site.database.write(work)
 
@@ -685,20 +688,28 @@ def test_a_key_that_is_none_is_refused(place: Place) -> None:
 # The queue
 
 
-def test_events_of_older_databases_are_queued_by_the_migration(place: Place) -> None:
-    world = place.open()
-    world.cycle("c1")
-    events = {row.id for row in read(world.site, "SELECT id FROM event")}
-    world.site.close()
-    names = ("queue", "leaf", "tile", "checkpoint", "epoch")
-    place.tamper(
-        *(f"DROP TABLE ledger_{name}" for name in names),
-        "UPDATE alembic_version SET version_num = '0003'",
-    )
-    open_site(settings(place.url), migrate=True).close()
-    world = place.open()
-    queued = read(world.site, "SELECT event_id, log FROM ledger_queue")
-    assert {row.event_id for row in queued} == events
-    assert {row.log for row in queued} == {"site", LOG}
-    assert advance(world.site) == len(events)
-    world.site.close()
+def test_events_of_older_databases_are_queued_by_the_migration(databases: Databases) -> None:
+    """And what is no leaf stays behind, for an audit to find."""
+    leaves = {
+        "one": b'{"id":"one","log":"s/site"}',
+        "two": b'{"id":"two","log":"s/practice/c1"}',
+        "no leaf": b"x",
+    }
+    config = Config()
+    config.set_main_option("script_location", "planflow.store:migrations")
+    scripts = ScriptDirectory.from_config(config).walk_revisions()
+    [ours] = [one for one in scripts if one.path.endswith("_ledger.py")]
+    with alone(databases.empty()) as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, str(ours.down_revision))
+        for seq, (event_id, leaf) in enumerate(leaves.items()):
+            connection.execute(
+                text(
+                    "INSERT INTO event VALUES (:id, 'site', :seq, '', '', '2019-07-12 00:00:00', "
+                    ":leaf, :leaf)"
+                ),
+                {"id": event_id, "seq": seq, "leaf": leaf},
+            )
+        command.upgrade(config, ours.revision)
+        queued = connection.execute(text("SELECT event_id, log FROM ledger_queue")).all()
+    assert {tuple(row) for row in queued} == {("one", "site"), ("two", "practice/c1")}

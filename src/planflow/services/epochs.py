@@ -8,12 +8,13 @@ from planflow.errors import Finding, Refusal, invalid
 from planflow.ledger.epochs import KIND, Epoch
 from planflow.ledger.merkle import EMPTY
 from planflow.ledger.proofs import tree_root
+from planflow.services import people
 from planflow.services.people import Reader
 from planflow.services.sequencing import Sequencer
 from planflow.services.site import Site
 from planflow.store import ledger, sites
 from planflow.store.appending import append_site
-from planflow.store.ledger import Tree
+from planflow.store.ledger import LogTree
 from planflow.store.transaction import Tx
 
 
@@ -61,7 +62,7 @@ def _lost(tx: Tx, sequencer: Sequencer, log: str) -> Epoch | None:
     kept, tree = sequencer.kept(log), ledger.current(tx, log)
     if kept is None or kept.epoch < tree.epoch:
         return None
-    old = Tree(log, kept.epoch)
+    old = LogTree(log, kept.epoch)
     size = ledger.size(tx, old)
     if size >= kept.size:
         return None
@@ -74,11 +75,12 @@ def _open(
 ) -> Opened:
     log = epoch.old.log.partition("/")[2]
     grant = next(grant.id for grant in acting.grants if grant.role in KEEPERS)
+    pen = site.pen(people.hand(site, acting, grant))
     parts = {"confirmed": {"by": confirming.user_id}} | spoken({"reason": reason})
     draft = Draft(KIND, "", "", parts, site.mint(), epoch.cites)
-    append_site(tx, sites.lock_site(tx), draft, site.pen(acting.user_id, grant), log)
+    append_site(tx, sites.lock_site(tx), draft, pen, log)
     recorded = ledger.event(tx, draft.id)
     if recorded is None:
         raise AssertionError("an event lies where it was written")
-    ledger.open_epoch(tx, Tree(log, epoch.number), draft.id, recorded[1])
+    ledger.open_epoch(tx, LogTree(log, epoch.number), draft.id, recorded[1])
     return Opened(log, epoch.number, epoch.left, epoch.old.size)

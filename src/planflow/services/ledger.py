@@ -3,6 +3,7 @@
 import base64
 
 from planflow.access import table as access
+from planflow.access.table import Standing
 from planflow.domain.events import SITE, cycle_log, cycle_stream
 from planflow.errors import Refusal
 from planflow.ledger import checkpoint, proofs, tiles
@@ -10,8 +11,9 @@ from planflow.services import keys, people
 from planflow.services.people import Reader
 from planflow.services.site import Site
 from planflow.services.views import ReceiptView
-from planflow.store import ledger, reading, trees
-from planflow.store.ledger import Tree
+from planflow.store import ledger
+from planflow.store.ledger import LogTree
+from planflow.store.seats import CycleHead, cycle_head
 from planflow.store.transaction import Tx
 
 
@@ -75,26 +77,30 @@ def receipt(site: Site, reader: Reader, event_id: str) -> ReceiptView:
     return site.database.read(work)
 
 
-def _tree(site: Site, tx: Tx, reader: Reader, log: str | None, epoch: int | None) -> Tree:
+def _tree(site: Site, tx: Tx, reader: Reader, log: str | None, epoch: int | None) -> LogTree:
     """The tree that is meant, in the reader's sight: the site's log is everybody's who is signed in."""
     name = SITE
     if log is not None and log != SITE:
         cycle = log.removeprefix(cycle_stream(""))
-        head = _cycle(site, tx, reader, cycle)
-        if head is None:
+        found = _cycle(site, tx, reader, cycle)
+        if found is None:
             raise Refusal("not_found", {"kind": "log", "name": log})
-        name = cycle_log(cycle, practice=head.state.practice)
-    return ledger.current(tx, name) if epoch is None else Tree(name, epoch)
+        name = cycle_log(cycle, practice=found[0].state.practice)
+    return ledger.current(tx, name) if epoch is None else LogTree(name, epoch)
 
 
-def _cycle(site: Site, tx: Tx, reader: Reader, cycle: str) -> reading.CycleHead | None:
-    """A cycle in whose tree the reader has a reading role."""
-    head = reading.cycle_head(site.database, tx, cycle)
-    reads = any(one.role in access.READERS for one in people.standings(site, tx, reader, cycle))
-    return head if reads else None
+def _cycle(
+    site: Site, tx: Tx, reader: Reader, cycle: str
+) -> tuple[CycleHead, list[Standing]] | None:
+    """A cycle in whose tree the reader has a reading role, and the reader's standings there."""
+    head = cycle_head(site.database, tx, cycle)
+    standings = people.standings(site, tx, reader, head.tree) if head else []
+    if head is None or not any(one.role in access.READERS for one in standings):
+        return None
+    return head, standings
 
 
-def _head(tx: Tx, tree: Tree) -> tuple[int, str]:
+def _head(tx: Tx, tree: LogTree) -> tuple[int, str]:
     note = ledger.last(tx, tree)
     if note is None:
         raise Refusal("not_found", {"kind": "log", "name": tree.log})
@@ -107,10 +113,8 @@ def _in_sight(site: Site, tx: Tx, reader: Reader, stream: str) -> bool:
     if kind == SITE:
         return True
     cycle, _, unit_id = rest.partition("/")
-    if _cycle(site, tx, reader, cycle) is None:
-        return False
-    if not unit_id:
-        return True
-    place = trees.node_of_unit(site.database, tx, cycle, [unit_id]).get(unit_id)
-    standings = people.standings(site, tx, reader, cycle)
-    return place is not None and access.may_read(standings, place.path)
+    found = _cycle(site, tx, reader, cycle)
+    if found is None or not unit_id:
+        return found is not None
+    path = ledger.path_of_plan(tx, cycle, unit_id)
+    return path is not None and access.may_read(found[1], path)

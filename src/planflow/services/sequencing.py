@@ -19,7 +19,7 @@ from planflow.services import keys
 from planflow.services.site import Site
 from planflow.store import ledger
 from planflow.store.keeping import Keep
-from planflow.store.ledger import Placed, Tree
+from planflow.store.ledger import LogTree, Placed
 from planflow.store.transaction import Tx
 
 LOG = logging.getLogger("planflow.ledger")
@@ -98,11 +98,11 @@ class Sequencer:
         ledger.publish(tx, tree, size, note, self.site.clock())
         return size - signed
 
-    def origin(self, tree: Tree) -> str:
+    def origin(self, tree: LogTree) -> str:
         """The name of a tree in its checkpoints."""
         return checkpoint.origin(f"{self.site.id}/{tree.log}", tree.epoch)
 
-    def check(self, tx: Tx, tree: Tree, size: int) -> int:
+    def check(self, tx: Tx, tree: LogTree, size: int) -> int:
         """Check the rows against the last checkpoint and the one kept; the size that was signed last.
 
         Raises `Fault`: `ledger_behind`, `ledger_rewritten`.
@@ -120,7 +120,7 @@ class Sequencer:
                 raise _rewritten(tree, known)
         return last.size if last else 0
 
-    def last(self, tx: Tx, tree: Tree) -> Checkpoint | None:
+    def last(self, tx: Tx, tree: LogTree) -> Checkpoint | None:
         """The last checkpoint published for a tree; it must be ours."""
         return self._read(ledger.last(tx, tree), tree.log)
 
@@ -136,7 +136,7 @@ class Sequencer:
             raise Refusal("other_log", {"log": found.log, "expected": log})
         return found
 
-    def _check_epoch(self, tx: Tx, tree: Tree, kept: Checkpoint) -> None:
+    def _check_epoch(self, tx: Tx, tree: LogTree, kept: Checkpoint) -> None:
         """A checkpoint of an older epoch is good where this one's first leaf cites it."""
         if kept.epoch > tree.epoch:
             raise _behind(tree, kept, 0)
@@ -157,11 +157,11 @@ def _check_leaves(found: list[Placed], log: str, start: int, stop: int) -> None:
             raise _mismatch(log, position, one.event_id)
 
 
-def _behind(tree: Tree, known: Checkpoint, size: int) -> Fault:
+def _behind(tree: LogTree, known: Checkpoint, size: int) -> Fault:
     return Fault("ledger_behind", {"log": tree.log, "kept": known.size, "size": size})
 
 
-def _rewritten(tree: Tree, known: Checkpoint) -> Fault:
+def _rewritten(tree: LogTree, known: Checkpoint) -> Fault:
     return Fault("ledger_rewritten", {"log": tree.log, "kept": known.size})
 
 

@@ -20,16 +20,17 @@ from planflow.store.ledger_tables import (
     LedgerQueueRow,
     LedgerTileRow,
 )
-from planflow.store.tables import EventRow, table
+from planflow.store.tables import EventRow, PlanRow, table
 from planflow.store.transaction import Tx
 
 QUEUE, LEAVES, TILES = table(LedgerQueueRow), table(LedgerLeafRow), table(LedgerTileRow)
 CHECKPOINTS, EPOCHS, EVENTS = table(LedgerCheckpointRow), table(LedgerEpochRow), table(EventRow)
+PLANS = table(PlanRow)
 _LEASE = 0x6C6564676572  # "ledger": the key of the advisory lock
 
 
 @dataclass(frozen=True, slots=True)
-class Tree:
+class LogTree:
     """One tree: a log in one epoch."""
 
     log: str
@@ -58,7 +59,7 @@ class Placed:
 class Found:
     """Where an event's leaf stands, and the first checkpoint that covers it."""
 
-    tree: Tree
+    tree: LogTree
     position: int
     size: int
     note: str
@@ -83,20 +84,20 @@ def queued(tx: Tx) -> list[str]:
     )
 
 
-def current(tx: Tx, log: str) -> Tree:
+def current(tx: Tx, log: str) -> LogTree:
     """The tree that a log grows in now."""
     found = tx.connection.execute(select(func.max(EPOCHS.c.epoch)).where(EPOCHS.c.log == log))
-    return Tree(log, found.scalar_one() or 1)
+    return LogTree(log, found.scalar_one() or 1)
 
 
-def size(tx: Tx, tree: Tree) -> int:
+def size(tx: Tx, tree: LogTree) -> int:
     """How many leaves a tree has."""
     found = tx.connection.execute(select(func.max(LEAVES.c.position)).where(tree.of(LEAVES)))
     last = found.scalar_one()
     return 0 if last is None else int(last) + 1
 
 
-def place(tx: Tx, tree: Tree, most: int) -> int:
+def place(tx: Tx, tree: LogTree, most: int) -> int:
     """Give queued events of a log their places, as many as told; return how many that were."""
     placed = and_(tree.of(LEAVES), LEAVES.c.event_id == QUEUE.c.event_id)
     query = (
@@ -112,7 +113,7 @@ def place(tx: Tx, tree: Tree, most: int) -> int:
     return len(found)
 
 
-def put(tx: Tx, tree: Tree, events: list[tuple[str, bytes]]) -> None:
+def put(tx: Tx, tree: LogTree, events: list[tuple[str, bytes]]) -> None:
     """Put leaves at a tree's end, with the roots of the tiles that they fill."""
     before = size(tx, tree)
     rows = [
@@ -131,7 +132,7 @@ def put(tx: Tx, tree: Tree, events: list[tuple[str, bytes]]) -> None:
         before, after, level = before >> tiles.HEIGHT, after >> tiles.HEIGHT, level + 1
 
 
-def hashes(tx: Tx, tree: Tree, tile: Tile) -> bytes:
+def hashes(tx: Tx, tree: LogTree, tile: Tile) -> bytes:
     """The hashes of a tile: of leaves, or of the full tiles below."""
     if tile.level == 0:
         query = select(LEAVES.c.digest).where(tree.of(LEAVES))
@@ -143,12 +144,12 @@ def hashes(tx: Tx, tree: Tree, tile: Tile) -> bytes:
     return b"".join(tx.connection.execute(query).scalars())
 
 
-def nodes(tx: Tx, tree: Tree, size: int) -> Nodes:
+def nodes(tx: Tx, tree: LogTree, size: int) -> Nodes:
     """The nodes of a tree's first leaves."""
     return Nodes(size, lambda tile: hashes(tx, tree, tile))
 
 
-def leaves(tx: Tx, tree: Tree, start: int, stop: int) -> list[Placed]:
+def leaves(tx: Tx, tree: LogTree, start: int, stop: int) -> list[Placed]:
     """Leaves of a tree in their order, read back with their events."""
     query = (
         select(LEAVES.c.position, LEAVES.c.event_id, LEAVES.c.digest, EVENTS.c.leaf)
@@ -159,13 +160,13 @@ def leaves(tx: Tx, tree: Tree, start: int, stop: int) -> list[Placed]:
     return [Placed(*row) for row in tx.connection.execute(query)]
 
 
-def last(tx: Tx, tree: Tree) -> str | None:
+def last(tx: Tx, tree: LogTree) -> str | None:
     """The last checkpoint published for a tree."""
     query = select(CHECKPOINTS.c.note).where(tree.of(CHECKPOINTS))
     return tx.connection.execute(query.order_by(CHECKPOINTS.c.size.desc()).limit(1)).scalar()
 
 
-def publish(tx: Tx, tree: Tree, size: int, note: str, now: dt.datetime) -> None:
+def publish(tx: Tx, tree: LogTree, size: int, note: str, now: dt.datetime) -> None:
     """Publish a checkpoint; what it covers is no longer queued."""
     tx.connection.execute(insert(CHECKPOINTS), tree.row(size=size, note=note, made_at=now))
     before = select(func.max(CHECKPOINTS.c.size)).where(
@@ -178,7 +179,7 @@ def publish(tx: Tx, tree: Tree, size: int, note: str, now: dt.datetime) -> None:
     tx.connection.execute(delete(QUEUE).where(QUEUE.c.event_id.in_(covered)))
 
 
-def open_epoch(tx: Tx, tree: Tree, event_id: str, leaf: bytes) -> None:
+def open_epoch(tx: Tx, tree: LogTree, event_id: str, leaf: bytes) -> None:
     """Begin a tree anew with the leaf that says why."""
     tx.connection.execute(insert(EPOCHS), tree.row(event_id=event_id))
     put(tx, tree, [(event_id, leaf)])
@@ -191,13 +192,19 @@ def event(tx: Tx, event_id: str) -> tuple[str, bytes] | None:
     return None if row is None else (row.stream, row.leaf)
 
 
+def path_of_plan(tx: Tx, cycle: str, unit_id: str) -> str | None:
+    """Where a plan's unit stands in its cycle's tree, or stood when it left it."""
+    query = select(PLANS.c.path).where(PLANS.c.cycle_id == cycle, PLANS.c.unit_id == unit_id)
+    return tx.connection.execute(query).scalar()
+
+
 def find(tx: Tx, event_id: str) -> Found | None:
     """Where an event's leaf stands under a checkpoint: in the newest tree that has it so."""
     query = select(LEAVES.c.log, LEAVES.c.epoch, LEAVES.c.position, EVENTS.c.leaf)
     query = query.join(EVENTS, EVENTS.c.id == LEAVES.c.event_id)
     query = query.where(LEAVES.c.event_id == event_id).order_by(LEAVES.c.epoch.desc())
     for row in tx.connection.execute(query).all():
-        tree = Tree(row.log, row.epoch)
+        tree = LogTree(row.log, row.epoch)
         covers = select(CHECKPOINTS.c.size, CHECKPOINTS.c.note).where(
             tree.of(CHECKPOINTS), CHECKPOINTS.c.size > row.position
         )
