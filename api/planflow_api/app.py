@@ -19,6 +19,7 @@ from planflow_api.dependencies import Door
 from planflow_api.frame import BASE, Frame, NotStarted
 from planflow_api.routes import (
     auth,
+    bundles,
     cycles,
     delegations,
     health,
@@ -65,7 +66,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.settings = settings or Settings()
     app.add_middleware(Frame)
     errors.install(app)
-    for room in (auth, delegations, units, protocols, cycles, plans, ledger):
+    for room in (auth, delegations, units, protocols, cycles, plans, bundles, ledger):
         app.include_router(room.router, prefix=BASE)
     app.include_router(health.router)
     docs.install(app)

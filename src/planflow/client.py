@@ -228,6 +228,14 @@ class _Ledger(_Connection):
         """A tile of a log, or a bundle of its leaves."""
         return self._fetch("ledger", "tile", *path.split("/"), log=log, epoch=epoch).content
 
+    def plan_bundle(self, cycle: str, unit: str) -> bytes:
+        """A plan's evidence bundle."""
+        return self._fetch("cycles", cycle, "plans", unit, "bundle").content
+
+    def round_bundle(self, cycle: str, name: str, unit: str | None = None) -> bytes:
+        """A round's evidence bundle, in one's scope or at and below a unit."""
+        return self._fetch("cycles", cycle, "rounds", name, "bundle", unit=unit).content
+
     def proof(self, event: str) -> Answer:
         """An event's receipt; waits a moment where it is not there yet."""
         return self._get("ledger", "events", event, "proof")

@@ -6,7 +6,8 @@ import base64
 import time
 from typing import Any
 
-from planflow.ledger import checkpoint, merkle, note, proofs, tiles
+from planflow.exchange import bundle
+from planflow.ledger import checkpoint, evidence, merkle, note, proofs, tiles
 from planflow.ledger.tiles import Nodes, Tile
 from tests.api.conftest import RONGAN, World
 
@@ -77,3 +78,26 @@ def test_what_is_not_there_is_not_found(world: World, cycle: str) -> None:
     assert world.get("system", f"/ledger/checkpoint?log={cycle}").status_code == 404
     assert world.get("auditor", "/ledger/checkpoint?epoch=x").status_code == 422
     assert world.get(None, "/ledger/key").status_code == 401
+
+
+def test_bundles_are_files_that_prove_themselves(world: World, cycle: str) -> None:
+    world.act("rongan", cycle, "450224", "draft", {"figures": RONGAN})
+    receipt(world, world.act("rongan", cycle, "450224", "submit").json()["event"])
+    vkey = world.get("rongan", "/ledger/key").text
+    for path in ("plans/450224/bundle", "rounds/up1/bundle", "rounds/up1/bundle?unit=450224"):
+        answer = world.get("rongan", f"/cycles/{cycle}/{path}")
+        assert (answer.status_code, answer.headers["Content-Type"]) == (200, "application/zip")
+        assert answer.headers["Content-Disposition"].startswith("attachment; filename*=UTF-8''")
+        content, protocol = bundle.unpack(answer.content)
+        done = evidence.check(evidence.read(content), protocol, vkey)
+        bundle.whole(answer.content, content, protocol)
+        assert done.pinned
+        assert done.events >= 3
+    for who, path in (
+        ("rongshui", "plans/450224/bundle"),
+        ("system", "rounds/up1/bundle"),
+        ("rongan", "rounds/up1/bundle?unit=450225"),
+    ):
+        assert world.get(who, f"/cycles/{cycle}/{path}").status_code == 404
+    assert world.get("rongan", f"/cycles/{cycle}/rounds/none/bundle").status_code == 422
+    assert world.get(None, f"/cycles/{cycle}/plans/450224/bundle").status_code == 401

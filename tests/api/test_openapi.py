@@ -22,6 +22,8 @@ RAW = {
     "/api/v1/ledger/checkpoint": "text/plain",
     "/api/v1/ledger/key": "text/plain",
     "/api/v1/ledger/tile/{path}": "application/octet-stream",
+    "/api/v1/cycles/{cycle}/plans/{unit}/bundle": "application/zip",
+    "/api/v1/cycles/{cycle}/rounds/{round}/bundle": "application/zip",
 }
 PLAN = "/api/v1/cycles/{cycle}/plans/{unit}"
 
@@ -93,6 +95,8 @@ def test_the_calls_of_the_contract_are_there(document: dict[str, Any]) -> None:
         ("GET", PLAN),
         ("GET", f"{PLAN}/history"),
         ("GET", f"{PLAN}/diff"),
+        ("GET", f"{PLAN}/bundle"),
+        ("GET", "/api/v1/cycles/{cycle}/rounds/{round}/bundle"),
         ("GET", "/api/v1/ledger/checkpoint"),
         ("GET", "/api/v1/ledger/key"),
         ("GET", "/api/v1/ledger/tile/{path}"),
