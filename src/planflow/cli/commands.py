@@ -9,7 +9,16 @@ from typer.core import TyperGroup
 from typer.main import get_command
 
 from planflow import __version__
-from planflow.cli import accounts, demonstration, evidence, ledger, plans, protocols, serving
+from planflow.cli import (
+    accounts,
+    auditing,
+    demonstration,
+    evidence,
+    ledger,
+    plans,
+    protocols,
+    serving,
+)
 from planflow.messages import sentence
 
 _SENTENCE = re.compile(r"(?<=。)|(?<=\.)(?= )|(?=[:：])")
@@ -34,6 +43,7 @@ def build(lang: str) -> Any:
     protocol.command("check")(protocols.check)
     protocol.command("draw")(protocols.draw)
     app.command("show")(plans.show)
+    app.command("audit")(auditing.audit)
     app.command("bundle")(evidence.bundle)
     app.command("verify")(evidence.verify)
     app.command("witness")(ledger.witness)

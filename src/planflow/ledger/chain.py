@@ -104,8 +104,10 @@ def _content_fault(event: Stored, fields: dict[str, Any]) -> tuple[str, str]:
     if found != meant:
         return "commitment_differs", _differing(found, meant)
     for entry in event.entries:
-        if entry.value is None or entry.salt is None:
+        if entry.value is None and entry.salt is None:
             continue
+        if entry.value is None or entry.salt is None:
+            return "value_differs", entry.part
         if entry_digest(entry.salt, entry.value) != entry.digest:
             return "value_differs", entry.part
     return "", ""

@@ -157,14 +157,21 @@ def write_plans(
         states[draft.unit], last[draft.unit] = after, done
         seq, at = done.event.seq, done.event.recorded_at
         heads[draft.unit] = PlanHead(before_it.version + 1, seq, done.chain, at)
-        _state_rows(batch, cycle, seat, after, done.event)
-        _figure_rows(batch, cycle, seat, before, after, seq)
-        _commitment_rows(batch, cycle, seat, before, after, seq)
-        _extension_rows(batch, cycle, seat, before, after, seq)
+        rows_after(batch, cycle, seat, before, after, done.event)
     for code in last:
         batch.head(_plan_row(cycle, seats[code], states[code], heads[code]))
     batch.flush(tx)
     return states, last
+
+
+def rows_after(
+    batch: Batch, cycle: str, seat: Seat, before: PlanState, after: PlanState, event: Event
+) -> None:
+    """The rows that an event of a plan makes beside itself (F5)."""
+    _state_rows(batch, cycle, seat, after, event)
+    _figure_rows(batch, cycle, seat, before, after, event.seq)
+    _commitment_rows(batch, cycle, seat, before, after, event.seq)
+    _extension_rows(batch, cycle, seat, before, after, event.seq)
 
 
 def save_working_copy(tx: Tx, stage: Stage, draft: dict[str, Any], typists: Sequence[str]) -> Stage:
