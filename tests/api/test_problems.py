@@ -165,8 +165,13 @@ def test_what_may_pass_says_when_to_ask_again(
     assert told["detail"]
 
 
-# Who checks a log, begins a new epoch, or offers a key does so at the command line.
-UNSERVED = ("src/planflow/ledger/", "src/planflow/services/epochs.py")
+# Who checks a log or a bundle, begins a new epoch, or restores does so at the command line.
+UNSERVED = (
+    "src/planflow/ledger/",
+    "src/planflow/exchange/bundle.py",
+    "src/planflow/services/backup.py",
+    "src/planflow/services/epochs.py",
+)
 
 
 def raised(kind: str, *besides: str) -> set[str]:

@@ -77,6 +77,8 @@ def test_every_command_and_option_has_its_words(lang: str) -> None:
         ("protocol", "draw"),
         ("show",),
         ("audit",),
+        ("backup",),
+        ("restore",),
         ("bundle",),
         ("verify",),
         ("witness",),

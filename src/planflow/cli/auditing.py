@@ -26,7 +26,7 @@ def audit(
     desk = of(context)
     site = open_site(Settings())
     try:
-        done = whole(site, _Progress(desk), key)
+        done = whole(site, Progress(desk), key)
     finally:
         site.close()
     desk.put(_told(desk, done), _data(desk, done))
@@ -34,7 +34,7 @@ def audit(
         raise typer.Exit(1)
 
 
-class _Progress:
+class Progress:
     """Tells now and then how far the audit is, on standard error."""
 
     def __init__(self, desk: Desk) -> None:

@@ -12,6 +12,7 @@ from planflow import __version__
 from planflow.cli import (
     accounts,
     auditing,
+    backups,
     demonstration,
     evidence,
     ledger,
@@ -44,6 +45,8 @@ def build(lang: str) -> Any:
     protocol.command("draw")(protocols.draw)
     app.command("show")(plans.show)
     app.command("audit")(auditing.audit)
+    app.command("backup")(backups.backup)
+    app.command("restore")(backups.restore)
     app.command("bundle")(evidence.bundle)
     app.command("verify")(evidence.verify)
     app.command("witness")(ledger.witness)
