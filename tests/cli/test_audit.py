@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from sqlalchemy import text
 
 from planflow.config import Settings
@@ -38,3 +39,13 @@ def test_it_is_clean_then_names_what_was_changed(peopled: Cli) -> None:
     assert told.code == 1
     assert told.data["findings"][0]["seq"] == 2
     assert "公钥" in peopled("audit", "--key", "x").refused()
+
+
+def test_it_tells_how_far_it_is(peopled: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    from planflow.cli import auditing
+
+    monkeypatch.setattr(auditing, "_IN_A_LOG", 0.0)
+    told = peopled("audit", "--lang", "en")
+    assert "looked at so far, events: 1\n" in told.err
+    assert "looked at so far, plans" not in told.err  # nothing is negotiated yet
+    assert told.code == 0

@@ -11,7 +11,7 @@ from planflow.cli.desk import Desk, of
 if TYPE_CHECKING:
     from planflow.services.audit import Audited
 
-_EVERY = 1.0  # seconds between two lines of progress
+_EVERY, _IN_A_LOG = 1.0, 30.0  # seconds between two lines of progress, for a person and for a file
 
 
 def audit(
@@ -38,13 +38,14 @@ class Progress:
     """Tells now and then how far the audit is, on standard error."""
 
     def __init__(self, desk: Desk) -> None:
-        self._desk, self._next = desk, time.monotonic() + _EVERY
+        self._desk = desk
+        self._every = _EVERY if sys.stderr.isatty() else _IN_A_LOG
+        self._next = time.monotonic() + self._every
 
     def __call__(self, what: str, count: int) -> None:
         if time.monotonic() >= self._next:
-            self._next = time.monotonic() + _EVERY
+            self._next = time.monotonic() + self._every
             self._desk.remark(self._desk.word("audit_progress", what=what, count=count))
-            sys.stderr.flush()
 
 
 def _sentences(desk: Desk, done: "Audited") -> list[str]:
