@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -21,6 +22,15 @@ class Park:
         if kind not in self.kinds:
             self.kinds[kind] = start_server()
         return self.kinds[kind]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def ledger_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Where the sites of this test process keep keys and checkpoints, each below its own id."""
+    folder = tmp_path_factory.mktemp("ledger")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PLANFLOW_LEDGER_FOLDER", str(folder))
+        yield folder
 
 
 @pytest.fixture(scope="session")

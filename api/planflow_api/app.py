@@ -11,11 +11,23 @@ import planflow
 from planflow.config import Settings
 from planflow.errors import Fault
 from planflow.messages import sentence
-from planflow.services.site import open_site
+from planflow.services import keys
+from planflow.services.sequencing import Running
+from planflow.services.site import Site, open_site
 from planflow_api import bodies, docs, errors
 from planflow_api.dependencies import Door
 from planflow_api.frame import BASE, Frame, NotStarted
-from planflow_api.routes import auth, cycles, delegations, health, plans, protocols, units
+from planflow_api.routes import (
+    auth,
+    bundles,
+    cycles,
+    delegations,
+    health,
+    ledger,
+    plans,
+    protocols,
+    units,
+)
 
 _ABOUT = """\
 计划在各级之间上下协商：上报、下达、再上报、再下达、一次微调，每一步都留痕，不可覆盖。
@@ -55,7 +67,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_middleware(Frame)
     errors.install(app)
     # The router asks one room after another: what is asked for most comes first.
-    for room in (plans, cycles, units, protocols, delegations, auth):
+    for room in (plans, cycles, units, protocols, delegations, auth, bundles, ledger):
         app.include_router(room.router, prefix=BASE)
     app.include_router(health.router)
     docs.install(app)
@@ -65,12 +77,21 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 @asynccontextmanager
 async def _life(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
     settings: Settings = app.state.settings
+    site = _opened(settings)
     try:
-        site = open_site(settings, serving=True)
-    except Fault as fault:
-        raise NotStarted(sentence(fault.code, fault.params, settings.lang)) from None
-    try:
-        with ThreadPoolExecutor(settings.workers, "planflow") as pool:
+        with Running(site), ThreadPoolExecutor(settings.workers, "planflow") as pool:
             yield {"door": Door(site, pool)}
     finally:
         site.close()
+
+
+def _opened(settings: Settings) -> Site:
+    site: Site | None = None
+    try:
+        site = open_site(settings, serving=True)
+        keys.ready(site)
+    except Fault as fault:
+        if site is not None:
+            site.close()
+        raise NotStarted(sentence(fault.code, fault.params, settings.lang)) from None
+    return site

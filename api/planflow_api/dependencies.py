@@ -6,6 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from typing import Annotated, TypeVar
+from urllib.parse import quote
 
 from fastapi import Depends, Request
 from fastapi.security.utils import get_authorization_scheme_param
@@ -52,6 +53,22 @@ class Visit:
             if not self.readable:
                 raise Refusal("not_found")
             return written(work(site, reader), self.lang, status, tokened=tokened)
+
+        return await self.door.through(carry)
+
+    async def raw(
+        self, work: Callable[[Site, Reader], str | bytes], kind: str, file: str = ""
+    ) -> Response:
+        """The same for an answer that is text or bytes of a form of its own, or a file to keep."""
+        # Codes are not ASCII alone, and a header is.
+        named = f"attachment; filename*=UTF-8''{quote(file, safe='')}"
+
+        def carry(site: Site) -> Response:
+            reader = authenticate(site, self.token, self.lang)
+            if not self.readable:
+                raise Refusal("not_found")
+            headers = {"Content-Disposition": named} if file else None
+            return Response(work(site, reader), headers=headers, media_type=kind)
 
         return await self.door.through(carry)
 

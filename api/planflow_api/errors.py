@@ -27,12 +27,18 @@ STATUS = {
     "guard_failed": 409,
     "already_exists": 409,
     "key_running": 409,
+    "receipt_pending": 409,
     "stale_version": 412,
     "too_large": 413,
     "version_required": 428,
     "internal": 500,
 }  # a refusal that is not named here is about what was sent: 422
-_RETRY_AFTER = {"key_running": "1", "database_busy": "5", "database_unavailable": "5"}
+_RETRY_AFTER = {
+    "key_running": "1",
+    "receipt_pending": "1",
+    "database_busy": "5",
+    "database_unavailable": "5",
+}
 
 
 def install(app: FastAPI) -> None:

@@ -51,7 +51,7 @@ _DECLARED: dict[int, tuple[str, Codes]] = {
     404: ("Unknown, or outside the reader's scope", ("not_found",)),
     409: (
         "Not now",
-        ("illegal_transition", "guard_failed", "already_exists", "key_running"),
+        ("illegal_transition", "guard_failed", "already_exists", "key_running", "receipt_pending"),
     ),
     412: ("The plan has moved on", ("stale_version",)),
     413: ("The body is too large", ("too_large",)),

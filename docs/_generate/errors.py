@@ -47,6 +47,11 @@ SECTIONS = {
         "Findings of `history_invalid`, each with its row.",
         "422",
     ),
+    "ledger": (
+        "The ledger / 台账",
+        "Keys, checkpoints, receipts and tiles that do not hold: told by whoever checks them.",
+        "422",
+    ),
     "shell": (
         "The command line / 命令行",
         "Told by `planflow` itself in one line on standard error, with the exit code 1; never over "

@@ -97,7 +97,18 @@ class _Connection:
         token = self.token()
         return {"Authorization": f"Bearer {token}"} if token else {}
 
+    def _fetch(self, *path: str, **query: str | int | None) -> httpx.Response:
+        """An answer of a form of its own."""
+        asked = {name: value for name, value in query.items() if value is not None}
+        return self._sent("GET", _url(path), self._signed(), params=asked)
+
     def _ask(self, method: str, url: str, headers: dict[str, str], **content: Any) -> Answer:
+        read: Answer = self._sent(method, url, headers, **content).json()
+        return read
+
+    def _sent(
+        self, method: str, url: str, headers: dict[str, str], **content: Any
+    ) -> httpx.Response:
         for attempt in range(1, _ATTEMPTS):
             try:
                 answer = self._http.request(method, url, headers=headers, **content)
@@ -120,10 +131,9 @@ def _asked_to_wait(answer: httpx.Response) -> float | None:
     return min(float(asked), _LONGEST_PAUSE) if asked.isdigit() else None
 
 
-def _read(answer: httpx.Response) -> Answer:
+def _read(answer: httpx.Response) -> httpx.Response:
     if answer.is_success:
-        read: Answer = answer.json()
-        return read
+        return answer
     problem: Answer = {}
     if "json" in answer.headers.get("Content-Type", ""):
         problem = answer.json()
@@ -203,7 +213,35 @@ class _Standing(_Connection):
         return self._send("POST", "delegations", delegation, "end", body=body)
 
 
-class Client(_Register, _Standing):
+class _Ledger(_Connection):
+    """The provable record: what proves itself once it is fetched."""
+
+    def ledger_key(self) -> str:
+        """The key that signs all checkpoints, as a vkey."""
+        return self._fetch("ledger", "key").text
+
+    def checkpoint(self, log: str | None = None, epoch: int | None = None) -> str:
+        """The last signed checkpoint of the site's log, or of a cycle's."""
+        return self._fetch("ledger", "checkpoint", log=log, epoch=epoch).text
+
+    def tile(self, path: str, log: str | None = None, epoch: int | None = None) -> bytes:
+        """A tile of a log, or a bundle of its leaves."""
+        return self._fetch("ledger", "tile", *path.split("/"), log=log, epoch=epoch).content
+
+    def plan_bundle(self, cycle: str, unit: str) -> bytes:
+        """A plan's evidence bundle."""
+        return self._fetch("cycles", cycle, "plans", unit, "bundle").content
+
+    def round_bundle(self, cycle: str, name: str, unit: str | None = None) -> bytes:
+        """A round's evidence bundle, in one's scope or at and below a unit."""
+        return self._fetch("cycles", cycle, "rounds", name, "bundle", unit=unit).content
+
+    def proof(self, event: str) -> Answer:
+        """An event's receipt; waits a moment where it is not there yet."""
+        return self._get("ledger", "events", event, "proof")
+
+
+class Client(_Register, _Standing, _Ledger):
     """One person's way to a planflow service, by a name and a password or by a token.
 
     An act names the version of the plan that was seen last, or the one given; a plan that has moved

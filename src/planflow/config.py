@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Literal
 
-from platformdirs import user_data_path
+from platformdirs import user_data_path, user_state_path
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -15,6 +15,11 @@ def _embedded() -> str:
 def data_folder() -> Path:
     """Where the embedded database lies unless told otherwise."""
     return user_data_path("planflow", appauthor=False)
+
+
+def ledger_folder() -> Path:
+    """Where key and last checkpoints are kept unless told otherwise: not beside the database."""
+    return user_state_path("planflow", appauthor=False) / "ledger"
 
 
 class Settings(BaseSettings):
@@ -53,6 +58,16 @@ class Settings(BaseSettings):
     calendar: Path | None = Field(
         default=None,
         description="A CSV file of working days, `date,workday`; else the country's own calendar",
+    )
+    ledger_folder: Path = Field(
+        default_factory=ledger_folder,
+        description="Where the ledger's key and last checkpoints are kept, each site in a folder of "
+        "its own; not beside the database, and not in its backups",
+    )
+    ledger_key: SecretStr | None = Field(
+        default=None,
+        description="The key that signs the ledger, 32 bytes as base64, the same for all processes; "
+        "else the file `key` in the ledger's folder, made at the first start",
     )
     page_limit: int = Field(
         default=100, ge=1, le=1000, description="The most that one page of a list holds"

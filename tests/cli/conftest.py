@@ -59,6 +59,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         if name.startswith(("PLANFLOW_", "LC_", "LANG")):
             monkeypatch.delenv(name)
     monkeypatch.setenv("PLANFLOW_DATABASE_URL", f"sqlite:///{tmp_path / 'plans.db'}")
+    monkeypatch.setenv("PLANFLOW_LEDGER_FOLDER", str(tmp_path / "kept"))
     monkeypatch.setenv("COLUMNS", "100")
     monkeypatch.chdir(tmp_path)
     return tmp_path

@@ -76,6 +76,14 @@ def test_every_command_and_option_has_its_words(lang: str) -> None:
         ("protocol", "check"),
         ("protocol", "draw"),
         ("show",),
+        ("audit",),
+        ("backup",),
+        ("restore",),
+        ("bundle",),
+        ("verify",),
+        ("witness",),
+        ("ledger",),
+        ("ledger", "new-epoch"),
     }
     for name, command in found.items():
         options = {param.name for param in command.params}

@@ -26,6 +26,10 @@ HISTORY = {
     "past_year",
     "access_grant",
     "grant_end",
+    "ledger_leaf",
+    "ledger_tile",
+    "ledger_checkpoint",
+    "ledger_epoch",
 }
 ERASABLE = "event_part"
 CURRENT = {
@@ -37,6 +41,7 @@ CURRENT = {
     "cycle_unit",
     "plan",
     "request_key",
+    "ledger_queue",
     "alembic_version",
 }
 

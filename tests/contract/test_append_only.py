@@ -8,9 +8,10 @@ of an event may be erased, which sets its salt and value to null together and ch
 from __future__ import annotations
 
 import sqlite3
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -25,8 +26,12 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
 from planflow.errors import Fault
+from planflow.services import keys
+from planflow.services.sequencing import Sequencer
 from planflow.services.site import Site, open_site
-from planflow.store.transaction import sqlite_module
+from planflow.store import ledger
+from planflow.store.ledger import LogTree
+from planflow.store.transaction import Tx, sqlite_module
 from tests.conftest import Park, peopled
 from tests.contract.attacks import (
     CURRENT,
@@ -139,6 +144,12 @@ def play(databases: Databases) -> str:
     return url
 
 
+def a_long_log(tx: Tx) -> None:
+    """A log with full tiles, and with a second epoch."""
+    ledger.put(tx, LogTree("practice/long", 1), [(f"e{at}", b"leaf") for at in range(600)])
+    ledger.open_epoch(tx, LogTree("practice/long", 2), "e600", b"leaf")
+
+
 def play_on(world: World) -> None:
     """A whole cycle, and the beginning of another in which somebody is given more time, twice.
 
@@ -151,6 +162,12 @@ def play_on(world: World) -> None:
     world.open("up1")
     for due in ("2198-12-31", "2199-12-31"):
         world.act("city", "A", "extensions", {"due_at": due, "reason": "入户核查未完"})
+    with tempfile.TemporaryDirectory() as folder:
+        kept = world.site.settings.model_copy(update={"ledger_folder": Path(folder)})
+        site = replace(world.site, settings=kept)
+        keys.keep(site).make_seed()
+        assert Sequencer.of(site).advance() > 0
+    world.site.database.write(a_long_log)
 
 
 def test_every_table_is_history_or_is_meant_to_change(database_url: str) -> None:

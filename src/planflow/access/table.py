@@ -10,6 +10,7 @@ Relation = Literal["own", "parent", "near", "desk"]
 ROLES: tuple[Role, ...] = ("planner", "admin", "auditor", "sysadmin", "secadmin")
 AT_A_UNIT: frozenset[str] = frozenset({"planner", "admin", "auditor"})
 READERS: frozenset[str] = AT_A_UNIT
+KEEPERS: frozenset[str] = frozenset({"sysadmin", "secadmin"})  # two of them renew the ledger
 _OWN: frozenset[str] = frozenset({"planner", "admin"})
 _ADMIN: frozenset[str] = frozenset({"admin"})
 

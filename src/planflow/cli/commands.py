@@ -9,7 +9,17 @@ from typer.core import TyperGroup
 from typer.main import get_command
 
 from planflow import __version__
-from planflow.cli import accounts, demonstration, plans, protocols, serving
+from planflow.cli import (
+    accounts,
+    auditing,
+    backups,
+    demonstration,
+    evidence,
+    ledger,
+    plans,
+    protocols,
+    serving,
+)
 from planflow.messages import sentence
 
 _SENTENCE = re.compile(r"(?<=。)|(?<=\.)(?= )|(?=[:：])")
@@ -34,6 +44,13 @@ def build(lang: str) -> Any:
     protocol.command("check")(protocols.check)
     protocol.command("draw")(protocols.draw)
     app.command("show")(plans.show)
+    app.command("audit")(auditing.audit)
+    app.command("backup")(backups.backup)
+    app.command("restore")(backups.restore)
+    app.command("bundle")(evidence.bundle)
+    app.command("verify")(evidence.verify)
+    app.command("witness")(ledger.witness)
+    _group(app, "ledger").command("new-epoch")(ledger.new_epoch)
     command = get_command(app)
     _finish(command, lang, command.name or "")
     return command

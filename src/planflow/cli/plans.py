@@ -33,7 +33,7 @@ def show(
     if url:
         found = _over_http(desk, url, token, cycle, unit)
     else:
-        with _looking(desk, cycle, as_name, unit) as (site, reader, seen):
+        with looking(desk, cycle, as_name, unit) as (site, reader, seen):
             found = _locally(site, reader, seen, unit)
     if desk.as_json:
         desk.put("", {"plan": found["plan"], "below": found["below"]})
@@ -70,7 +70,7 @@ def _asked(client: "Client", cycle: str, unit: str) -> dict[str, Any]:
 
 
 @contextmanager
-def _looking(
+def looking(
     desk: Desk, cycle: str | None, name: str | None, unit: str
 ) -> Iterator[tuple["Site", "Reader", str]]:
     """A user of this machine's database, looking at a cycle of the unit."""

@@ -70,6 +70,7 @@ def serving(database_url: str, folder: Path, port: int, lang: str) -> Iterator[S
     # Settings of another planflow on this machine are not meant for this one.
     env = {name: value for name, value in os.environ.items() if not name.startswith("PLANFLOW_")}
     env |= {"PLANFLOW_DATABASE_URL": database_url, "PLANFLOW_LANG": lang, "PYTHONUTF8": "1"}
+    env["PLANFLOW_LEDGER_FOLDER"] = str(folder / "ledger")
     log = folder / _LOG
     with log.open("wb") as output:
         # A session of its own: Ctrl-C reaches us alone, and we end it in order.

@@ -1,1 +1,1 @@
-"""The form of an event, its commitments and its chain: pure functions over bytes (F2)."""
+"""The form of an event, its commitments, chain, tree and signed checkpoints: pure functions (F2, F10)."""

@@ -135,6 +135,15 @@ def unseal(leaf: bytes, entries: Sequence[Entry]) -> Event:
     )
 
 
+def named(leaf: bytes) -> tuple[str, str]:
+    """The event and the log that a leaf names; nothing where the bytes are no leaf."""
+    try:
+        fields = orjson.loads(leaf)
+        return str(fields["id"]), str(fields["log"])
+    except (ValueError, KeyError, TypeError):
+        return "", ""
+
+
 def entry_digest(salt: bytes, value: bytes) -> bytes:
     """Commit to one entry's value."""
     return merkle.leaf_hash(salt + value)

@@ -120,6 +120,7 @@ def end_delegation(site: Site, reader: Reader, call: Call, delegation: str) -> D
             zip((*found.delegators, found.account_id), (*found.line, found.id), strict=True)
         )
         terms = {"grant": found.id, "account": found.account_id, "by": reader.user_id}
+        terms["at"] = now.isoformat()
         parts = {"grant": terms, **spoken({"reason": command.reason})}
         hand = people.hand(site, reader, links[reader.user_id])
         done = site_event(site, tx, Draft("grant_ended", "", "", parts, site.mint()), hand)

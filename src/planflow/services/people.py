@@ -96,7 +96,8 @@ def revoke(site: Site, name: str, role: str, unit: str | None) -> int:
         if not held:
             raise Refusal("not_found", {"kind": "grant", "name": f"{role} {unit or ''}".strip()})
         for one in held:
-            parts = {"grant": {"grant": one, "account": found.id, "by": SHELL}}
+            terms = {"grant": one, "account": found.id, "by": SHELL, "at": now.isoformat()}
+            parts = {"grant": terms}
             event = Draft("grant_ended", "", "", parts, site.mint())
             site_event(site, tx, event, site.shell())
             grants.end(tx, one, now, SHELL)

@@ -338,6 +338,17 @@ class PlanView(Receipt):
     actions: list[ActionView] = Field(default_factory=list)
 
 
+class ReceiptView(View):
+    """An event's receipt: a C2SP tlog-proof, which with the leaf and the site's key proves itself."""
+
+    event: str
+    log: str
+    epoch: int
+    position: int
+    leaf: str = Field(description="The bytes that were hashed, in base64")
+    receipt: str
+
+
 class EventView(View):
     """One event of a plan's history; parts erased since are absent.
 

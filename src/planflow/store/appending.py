@@ -15,6 +15,7 @@ from planflow.engine.scene import Seat
 from planflow.engine.state import CycleState, PlanState
 from planflow.ledger import chain as chains
 from planflow.ledger.leaf import Place, seal, unseal
+from planflow.store.ledger_tables import LedgerQueueRow
 from planflow.store.reading import Stage
 from planflow.store.seats import CycleHead, PlanHead, kept
 from planflow.store.tables import (
@@ -101,6 +102,7 @@ def record(
         leaf=sealed.leaf,
         chain=link,
     )
+    batch.add(LedgerQueueRow, event_id=draft.id, log=log)
     for entry in sealed.entries:
         batch.add(
             EventPartRow,
@@ -160,16 +162,24 @@ def write_plans(
         states[draft.unit], last[draft.unit] = after, done
         seq, at = done.event.seq, done.event.recorded_at
         heads[draft.unit] = PlanHead(before_it.version + 1, seq, done.chain, at)
-        bodies[draft.unit] = after.model_dump_json()
+        bodies[draft.unit] = rows_after(batch, cycle, seat, before, after, done.event)
         kept(bodies[draft.unit], after)
-        _state_rows(batch, cycle, seat, after, done.event, bodies[draft.unit])
-        _figure_rows(batch, cycle, seat, before, after, seq)
-        _commitment_rows(batch, cycle, seat, before, after, seq)
-        _extension_rows(batch, cycle, seat, before, after, seq)
     for code in last:
         batch.head(_plan_row(cycle, seats[code], states[code], heads[code], bodies[code]))
     batch.flush(tx)
     return states, last
+
+
+def rows_after(
+    batch: Batch, cycle: str, seat: Seat, before: PlanState, after: PlanState, event: Event
+) -> str:
+    """The rows that an event of a plan makes beside itself (F5); the text of the state after it."""
+    body = after.model_dump_json()
+    _state_rows(batch, cycle, seat, after, event, body)
+    _figure_rows(batch, cycle, seat, before, after, event.seq)
+    _commitment_rows(batch, cycle, seat, before, after, event.seq)
+    _extension_rows(batch, cycle, seat, before, after, event.seq)
+    return body
 
 
 def save_working_copy(tx: Tx, stage: Stage, draft: dict[str, Any], typists: Sequence[str]) -> Stage:
@@ -229,10 +239,10 @@ def append_turn(tx: Tx, stage: Stage, draft: Draft, pen: Pen) -> CycleHead:
     return CycleHead(state, head.negotiation, done.chain, done.event.recorded_at)
 
 
-def append_site(tx: Tx, head: Head, draft: Draft, pen: Pen) -> Recorded:
+def append_site(tx: Tx, head: Head, draft: Draft, pen: Pen, log: str = SITE) -> Recorded:
     """Record an event in the site's stream; its row must be locked."""
     batch = Batch()
-    done = record(batch, pen, SITE, SITE, head, draft)
+    done = record(batch, pen, log, SITE, head, draft)
     batch.flush(tx)
     now = {"position": done.event.seq, "chain": done.chain, "recorded_at": done.event.recorded_at}
     tx.connection.execute(update(table(SiteRow)).values(**now))

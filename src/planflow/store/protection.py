@@ -6,8 +6,10 @@ triggers.
 
 from sqlalchemy import Connection, inspect, text
 
-from planflow.store.tables import INSERT_ONLY, METADATA
+from planflow.store import ledger_tables, tables
+from planflow.store.tables import METADATA
 
+INSERT_ONLY = (*tables.INSERT_ONLY, *ledger_tables.INSERT_ONLY)
 ERASABLE = "event_part"
 _REFUSAL = "append_only"
 

@@ -66,6 +66,7 @@ COMPUTED = {
         codes=("units_invalid", "history_invalid")
     ),
     ("src/planflow/exchange/units_csv.py", "read_units"): Made(codes=("units_invalid",)),
+    ("src/planflow/ledger/chain.py", "finding"): Made(("_CODES",)),
     ("src/planflow/protocol/lint_names.py", "unknown_names"): Made(
         codes=("unknown_level", "unknown_round", "unknown_indicator")
     ),

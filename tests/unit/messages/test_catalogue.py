@@ -26,7 +26,17 @@ from planflow.protocol.models import Purpose
 from planflow_api.errors import STATUS
 from tests.unit.messages.raised import codes, params_of, raised
 
-OURS = ("refusals", "guards", "warnings", "faults", "protocol", "units", "history", "shell")
+OURS = (
+    "refusals",
+    "guards",
+    "warnings",
+    "faults",
+    "protocol",
+    "units",
+    "history",
+    "ledger",
+    "shell",
+)
 WORDS = TITLED - {"field", "column"}  # a field is a name of the contract, and may have a title
 BOTH = pytest.mark.parametrize("lang", LANGUAGES)
 

@@ -1,0 +1,150 @@
+"""F7, F10: a process killed at any moment loses no write it acknowledged, and doubles none.
+
+Afterwards the audit is clean, the sequencer goes on, and what was asked last can be asked again with
+its key: it happens once.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from planflow.errors import PlanflowError
+from planflow.services import acting, audit
+from planflow.services.calls import Call
+from planflow.services.sequencing import Sequencer
+from planflow.services.site import Site, open_site
+from tests.architecture import house
+from tests.conftest import peopled
+from tests.contract.test_ledger import alone
+from tests.databases import Databases, Files, settings
+from tests.world import World
+
+SEED = int(os.environ.get("PLANFLOW_SOAK_SEED", "1"))
+LONGEST = 5.0  # seconds a process lives at most
+
+
+@contextmanager
+def killer() -> Iterator[subprocess.Popen[str]]:
+    """The program that starts processes and kills them."""
+    command = [sys.executable, "-m", "tests.contract.killed"]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, cwd=house.ROOT) as process:
+        yield process
+        assert process.stdin is not None
+        process.stdin.close()
+
+
+def nobody_in(databases: Databases, url: str) -> None:
+    """Wait until the server has noticed that its client is gone."""
+    if isinstance(databases, Files):
+        return
+    others = text(
+        "SELECT count(*) FROM pg_stat_activity "
+        "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    )
+    with alone(url) as connection:
+        for _ in range(200):
+            if not connection.execute(others).scalar_one():
+                return
+            connection.rollback()
+            time.sleep(0.05)
+    raise AssertionError("somebody is still there")
+
+
+def events(site: Site) -> list[str]:
+    with site.database.engine.connect() as connection:
+        return list(connection.execute(text("SELECT id FROM event")).scalars())
+
+
+def again(world: World, asked: dict[str, Any]) -> str:
+    """Ask once more what was asked; how it ended."""
+    fields = asked["call"] | {"body": asked["call"]["body"].encode()}
+    try:
+        acting.act(world.site, world.readers[asked["who"]], Call(**fields), *asked["where"])
+    except PlanflowError as error:
+        return error.code
+    return "done"
+
+
+def check(databases: Databases, url: str, folder: Path, page: Path, told: Counter[str]) -> None:
+    """Everything that must hold once a process was killed."""
+    nobody_in(databases, url)
+    lines = [line.split(" ", 1) for line in page.read_text("utf-8").splitlines()]
+    acknowledged = [one for word, rest in lines if word == "ack" for one in rest.split()]
+    site = open_site(settings(url, ledger_folder=folder))
+    try:
+        there = events(site)
+        assert set(acknowledged) <= set(there), "an acknowledged write was lost"
+        assert len(set(acknowledged)) == len(acknowledged)
+        told["events acknowledged"] += len(acknowledged)
+        assert audit.audit(site, lambda _what, _count: None).findings == []
+        Sequencer.of(site).advance()
+        asks = [at for at, (word, _) in enumerate(lines) if word == "ask"]
+        if asks:
+            world = peopled(site, databases)
+            asked = json.loads(lines[asks[-1]][1])
+            was_told = [word for word, _ in lines[asks[-1] + 1 :]][:1] == ["ack"]
+            first = again(world, asked)
+            between = events(site)
+            assert again(world, asked) == first
+            assert events(site) == between, "asked again, it happened again"
+            if was_told:
+                assert len(between) == len(there)
+            told[f"asked again{', told before' if was_told else ''}: {first}"] += 1
+        Sequencer.of(site).advance()
+        done = audit.audit(site, lambda _what, _count: None)
+        assert done.findings == []
+        assert done.counts["leaves"] == done.counts["events"]
+    finally:
+        site.close()
+
+
+def kill_many(databases: Databases, folder: Path, number: int) -> None:
+    chance, told = Random(SEED), Counter[str]()
+    with killer() as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        for trial in range(number):
+            url, own = databases.peopled(), folder / f"{trial}"
+            own.mkdir()
+            job = {
+                "url": url,
+                "folder": str(own / "kept"),
+                "page": str(own / "page"),
+                "tokens": databases.tokens,
+                "seed": chance.randrange(2**32),
+                "seconds": chance.uniform(0, LONGEST),
+            }
+            process.stdin.write(json.dumps(job) + "\n")
+            process.stdin.flush()
+            ended = process.stdout.readline().strip()
+            assert ended in ("killed", "finished")
+            told[ended] += 1
+            check(databases, url, own / "kept", own / "page", told)
+    print(dict(told))
+    assert told["killed"]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are forked and killed")
+def test_a_killed_process_loses_and_doubles_nothing(databases: Databases, tmp_path: Path) -> None:
+    kill_many(databases, tmp_path, 5)
+
+
+@pytest.mark.soak
+def test_a_thousand_killed_processes_lose_and_double_nothing(
+    databases: Databases, tmp_path: Path
+) -> None:
+    kill_many(databases, tmp_path, 1_000)
