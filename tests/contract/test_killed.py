@@ -22,7 +22,7 @@ import pytest
 from sqlalchemy import text
 
 from planflow.errors import PlanflowError
-from planflow.services import acting, audit
+from planflow.services import acting, audit, people
 from planflow.services.calls import Call
 from planflow.services.sequencing import Sequencer
 from planflow.services.site import Site, open_site
@@ -30,7 +30,7 @@ from tests.architecture import house
 from tests.conftest import peopled
 from tests.contract.test_ledger import alone
 from tests.databases import Databases, Files, settings
-from tests.world import World
+from tests.world import PASSWORD, World
 
 SEED = int(os.environ.get("PLANFLOW_SOAK_SEED", "1"))
 LONGEST = 5.0  # seconds a process lives at most
@@ -96,6 +96,10 @@ def check(databases: Databases, url: str, folder: Path, page: Path, told: Counte
         if asks:
             world = peopled(site, databases)
             asked = json.loads(lines[asks[-1]][1])
+            if asked["who"] not in world.readers:  # somebody who came in on the walk
+                who = asked["who"]
+                token = people.sign_in(site, who, PASSWORD).access_token
+                world.enter(who, "", None, token)
             was_told = [word for word, _ in lines[asks[-1] + 1 :]][:1] == ["ack"]
             first = again(world, asked)
             between = events(site)
