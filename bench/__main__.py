@@ -21,7 +21,7 @@ from typing import Any
 
 import psycopg
 
-from bench import http, large, steps
+from bench import http, large, proving, steps
 from bench.worlds import counties, negotiating, sqlite_url
 
 CLIENTS = 8
@@ -116,12 +116,21 @@ def crowd(at: Machine) -> Iterator[str]:
         yield from http.crowd(bench, url, count)
 
 
+def ledger(at: Machine) -> Iterator[str]:
+    """What is provable, and what that costs."""
+    with negotiating(at.postgresql(), CLIENTS, actors=CLIENTS) as bench:
+        yield from proving.step(bench, CLIENTS, 100)
+        yield from proving.auditing(bench, 1_000_000 if at.full else 100_000)
+    yield from proving.proof(200)
+
+
 PARTS: dict[str, Callable[[Machine], Iterator[str]]] = {
     "in-process": in_process,
     "pgbench": pgbench,
     "http": over_http,
     "growth": growth,
     "crowd": crowd,
+    "ledger": ledger,
 }
 HEAD = """\
 # Speed / 速度
@@ -150,6 +159,7 @@ def main() -> None:
 
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
+            os.environ["PLANFLOW_LEDGER_FOLDER"] = str(folder / "ledger")
             server = pgserver.get_server(Path(tempfile.mkdtemp(prefix="planflow-bench-")))
             try:
                 binaries = Path(pgserver.__file__).parent / "pginstall" / "bin"

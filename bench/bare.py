@@ -15,7 +15,7 @@ from typing import Any
 import asyncpg
 from fastapi import FastAPI, Request, Response
 
-from bench.floors import READS, TABLES, UPDATE
+from bench.floors import QUEUE, READS, TABLES, UPDATE, WRITTEN
 from bench.worlds import CYCLE
 
 TOKEN = (
@@ -29,6 +29,8 @@ TOKEN = (
 async def _life(app: FastAPI) -> AsyncIterator[None]:
     app.state.pool = await asyncpg.create_pool(os.environ["BENCH_URL"], min_size=8, max_size=18)
     async with app.state.pool.acquire() as connection:
+        for statement in QUEUE:
+            await connection.execute(statement)
         app.state.plans = await _rows(connection)
         app.state.digest = await connection.fetchval("SELECT digest FROM token LIMIT 1")
     yield
@@ -67,7 +69,7 @@ async def _write(connection: Any, plan: dict[str, Any], version: int, seq: int, 
     for table in TABLES:
         names, rows = plan["columns"][table], plan["rows"][table]
         marks = [f"${at}" for at in range(1, len(names) + 1)]
-        sql = f"INSERT INTO {table} VALUES ({', '.join(marks)})"  # noqa: S608
+        sql = f"INSERT INTO {WRITTEN[table]} VALUES ({', '.join(marks)})"  # noqa: S608
         given = [
             [fresh.get(name, value) for name, value in zip(names, row, strict=True)] for row in rows
         ]
@@ -98,7 +100,8 @@ async def _rows(connection: Any) -> dict[str, dict[str, Any]]:
             "SELECT id FROM event WHERE stream = $1 AND seq = $2", stream, seq
         )
         for table in TABLES:
-            named = {"event": "id = $1", "event_part": "event_id = $1"}
+            named = dict.fromkeys(("event_part", "ledger_queue"), "event_id = $1")
+            named["event"] = "id = $1"
             where = named.get(table, "cycle_id = $1 AND unit_id = $2 AND position = $3")
             given = [event] if table in named else [CYCLE, row["unit_id"], seq]
             rows = await connection.fetch(f"SELECT * FROM {table} WHERE {where}", *given)  # noqa: S608

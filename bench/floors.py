@@ -16,7 +16,13 @@ from sqlalchemy import text
 
 from bench.worlds import CYCLE, Bench
 
-TABLES = ("event", "event_part", "plan_state", "figure")
+TABLES = ("event", "event_part", "plan_state", "figure", "ledger_queue")
+# The floor's events are copies that nobody should sign: its queue is a table of the same shape.
+WRITTEN = {table: "bench_queue" if table == "ledger_queue" else table for table in TABLES}
+QUEUE = (
+    "CREATE TABLE IF NOT EXISTS bench_queue (event_id TEXT PRIMARY KEY, log TEXT NOT NULL)",
+    "CREATE INDEX IF NOT EXISTS bench_queue_log ON bench_queue (log)",
+)
 READS = (
     "SELECT id, digest, position, chain, recorded_at, body FROM cycle WHERE id = {0} {share}",
     "SELECT * FROM plan WHERE cycle_id = {0} AND unit_id = {1} {share}",
@@ -41,7 +47,9 @@ class Rows:
     @classmethod
     def of(cls, bench: Bench, code: str) -> Rows:
         """The rows of the last event of a plan."""
-        with bench.site.database.engine.connect() as connection:
+        with bench.site.database.engine.begin() as connection:
+            for statement in QUEUE:
+                connection.execute(text(statement))
             units = "SELECT unit_id FROM cycle_unit WHERE cycle_id = :cycle AND code = :code"
             unit, parent = (
                 connection.execute(text(units), {"cycle": CYCLE, "code": one}).scalar_one()
@@ -56,7 +64,8 @@ class Rows:
             event = connection.execute(text(last), found).scalar_one()
             where |= {"event": event, "position": plan["position"]}
             here = "cycle_id = :cycle AND unit_id = :unit AND position = :position"
-            named = {"event": "id = :event", "event_part": "event_id = :event"}
+            named = dict.fromkeys(("event_part", "ledger_queue"), "event_id = :event")
+            named["event"] = "id = :event"
             columns, rows = {}, {}
             for table in TABLES:
                 answer = connection.execute(
@@ -101,7 +110,7 @@ class PostgresFloor:
                     one = f"({', '.join(['%s'] * len(rows.columns[table]))})"
                     many = ", ".join([one] * len(values))
                     flat = [value for row in values for value in row]
-                    cursor.execute(f"INSERT INTO {table} VALUES {many}", flat)  # noqa: S608
+                    cursor.execute(f"INSERT INTO {WRITTEN[table]} VALUES {many}", flat)  # noqa: S608
             cursor.execute(UPDATE.format(*["%s"] * 10), _head(rows, self.version + 1, seq))
         self.connection.commit()
         self.position, self.version = seq, self.version + 1
@@ -138,7 +147,7 @@ class SqliteFloor:
         for table in TABLES:
             values = rows.anew(table, seq, event)
             marks = ", ".join(["?"] * len(rows.columns[table]))
-            connection.executemany(f"INSERT INTO {table} VALUES ({marks})", values)  # noqa: S608
+            connection.executemany(f"INSERT INTO {WRITTEN[table]} VALUES ({marks})", values)  # noqa: S608
         connection.execute(UPDATE.format(*["?"] * 10), _head(rows, self.version + 1, seq))
         connection.execute("COMMIT")
         self.position, self.version = seq, self.version + 1
