@@ -26,6 +26,7 @@ from planflow_api.routes import (
     ledger,
     plans,
     protocols,
+    review,
     units,
 )
 
@@ -66,7 +67,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.settings = settings or Settings()
     app.add_middleware(Frame)
     errors.install(app)
-    for room in (auth, delegations, units, protocols, cycles, plans, bundles, ledger):
+    for room in (auth, delegations, units, protocols, cycles, plans, review, bundles, ledger):
         app.include_router(room.router, prefix=BASE)
     app.include_router(health.router)
     docs.install(app)

@@ -163,7 +163,8 @@ def at_event(event: Any) -> Named:
     return named
 
 
-COLUMNS = ("id", "stream", "seq", "kind", "round", "recorded_at", "leaf", "chain")
+LOOKED_UP = ("cycle_id", "unit_id", "actor")
+COLUMNS = ("id", "stream", "seq", "kind", "round", "recorded_at", "leaf", "chain", *LOOKED_UP)
 PARTS = ("event_id", "part", "number", "digest", "salt", "value")
 
 
@@ -212,7 +213,8 @@ def whole_events(bench: Bench, chance: Random) -> Iterator[Change]:
         gone = "DELETE FROM event WHERE id = :id"
         yield Change("deleted", [(gone, own)], at_event(event))
         copy = (
-            "INSERT INTO event SELECT :new, stream, :at, kind, round, recorded_at, leaf, chain "
+            "INSERT INTO event SELECT :new, stream, :at, kind, round, recorded_at, leaf, chain, "
+            "cycle_id, unit_id, actor "
             "FROM event WHERE id = :id"
         )
         at, new = last[event.stream] + 1, f"copy-{chance.randrange(10**9)}"
@@ -356,7 +358,7 @@ UNTOLD = {
     "account": {"password_hash"},
 }
 ROWS = (
-    *("unit", "unit_version", "past_year", "account", "access_grant", "protocol_text"),
+    *("citation", "unit", "unit_version", "past_year", "account", "access_grant", "protocol_text"),
     *("cycle", "cycle_state", "cycle_unit", "cycle_unit_version"),
     *("plan", "plan_state", "figure", "commitment", "extension", "grant_end"),
 )

@@ -1,0 +1,61 @@
+"""What a review is shown: events found, the chain of documents, siblings side by side."""
+
+import datetime as dt
+
+from pydantic import Field
+
+from planflow.services.view import View
+from planflow.services.views import ApartView, CommitmentView, ReasonsApartView
+
+
+class FoundView(View):
+    """An event that was found; its content is told by the plan's history.
+
+    `unit` is null for the cycle's own events. `documents` are its own document numbers,
+    `cited_documents` those it cites; `cites` are events.
+    """
+
+    id: str
+    recorded_at: dt.datetime
+    unit: str | None
+    name: str | None
+    seq: int
+    kind: str
+    round: str
+    actor: str
+    delegators: list[str]
+    documents: list[str]
+    cited_documents: list[str]
+    cites: list[str]
+
+
+class MarkView(View):
+    """A plan at one end of a comparison: the instant, its last event by then, its state."""
+
+    at: dt.datetime
+    seq: int
+    state: str
+
+
+class PromiseApartView(View):
+    """A commitment at both ends; null where it was not made yet."""
+
+    id: str
+    from_: CommitmentView | None = Field(alias="from")
+    to: CommitmentView | None
+
+
+class BetweenView(View):
+    """What happened to one plan between two instants, as far as it differs; round by round.
+
+    `figures` are those in force, `also` the further numbers by basis; `reasons` are codes.
+    """
+
+    cycle: str
+    unit: str
+    from_: MarkView = Field(alias="from")
+    to: MarkView
+    figures: dict[str, dict[str, ApartView]]
+    also: dict[str, dict[str, dict[str, ApartView]]]
+    reasons: dict[str, dict[str, ReasonsApartView]]
+    commitments: list[PromiseApartView]
