@@ -59,3 +59,40 @@ class BetweenView(View):
     also: dict[str, dict[str, dict[str, ApartView]]]
     reasons: dict[str, dict[str, ReasonsApartView]]
     commitments: list[PromiseApartView]
+
+
+class TreatedView(View):
+    """One sibling: what it asked and was issued, the cut, and whether it lies apart from the others.
+
+    `percent` is the cut of a hundred of what was asked; `arithmetic` is exact, and so is `distance`,
+    from the median, as a fraction. Null where a side has said nothing, or nothing was asked.
+    """
+
+    unit: str
+    name: str
+    asked: int | None
+    issued: int | None
+    cut: int | None
+    percent: float | None
+    reason_code: str | None
+    distance: str | None
+    outlier: bool
+    arithmetic: str | None
+
+
+class TreatmentView(View):
+    """Siblings by one indicator; of fewer than three with a cut there is no median."""
+
+    median: str | None
+    threshold: str
+    siblings: list[TreatedView]
+
+
+class TreatmentsView(View):
+    """How a round treated the units below one, by indicator: arithmetic and no verdict (N15)."""
+
+    cycle: str
+    unit: str
+    round: str
+    asked_in: str
+    indicators: dict[str, TreatmentView]
