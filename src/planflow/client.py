@@ -252,6 +252,14 @@ class _Review(_Connection):
         """The same as one file: `csv` or `jsonl`."""
         return self._fetch("cycles", cycle, "events", format=form, **wanted).content
 
+    def between(self, cycle: str, unit: str, **ends: str) -> Answer:
+        """What differs between two times (`from_at`, `to_at`) or events (`from_seq`, `to_seq`)."""
+        return self._get("cycles", cycle, "plans", unit, "diff", **ends)
+
+    def treatment(self, cycle: str, unit: str, name: str) -> Answer:
+        """What all units below one asked and were issued in a round."""
+        return self._get("cycles", cycle, "plans", unit, "treatment", round=name)
+
 
 class Client(_Register, _Standing, _Ledger, _Review):
     """One person's way to a planflow service, by a name and a password or by a token.
@@ -344,10 +352,6 @@ class Client(_Register, _Standing, _Ledger, _Review):
         """What differs between two rounds of a plan."""
         query = {"from": before, "to": after}
         return self._get("cycles", cycle, "plans", unit, "diff", **query)
-
-    def between(self, cycle: str, unit: str, **ends: str) -> Answer:
-        """What differs between two times (`from_at`, `to_at`) or events (`from_seq`, `to_seq`)."""
-        return self._get("cycles", cycle, "plans", unit, "diff", **ends)
 
     def history(self, cycle: str, unit: str) -> Iterator[Answer]:
         """What happened to a plan, oldest first."""

@@ -101,3 +101,19 @@ def test_two_times_and_two_submissions_are_compared(world: World, cycle: str) ->
         answer = world.get("rongan", f"{path}?{wrong}")
         assert answer.status_code == 422, wrong
         assert answer.json()["errors"][0]["field"] == field
+
+
+def test_siblings_are_shown_side_by_side(world: World, cycle: str) -> None:
+    world.reported(cycle)
+    path = f"/cycles/{cycle}/plans/450200/treatment"
+    found = world.get("auditor", f"{path}?round=up1").json()
+    persons = found["indicators"]["persons"]
+    assert [(one["unit"], one["asked"], one["cut"]) for one in persons["siblings"]] == [
+        ("450224", 9000, 0),
+        ("450225", 21000, 0),
+    ]
+    assert (persons["median"], persons["threshold"]) == (None, "10")
+    assert world.get("rongan", f"{path}?round=x").status_code == 404
+    for query in ("", "?round=adjust"):
+        answer = world.get("city", f"{path}{query}")
+        assert answer.json()["errors"][0]["field"] == "round"

@@ -9,9 +9,9 @@ from pydantic import WithJsonSchema
 from starlette.responses import Response
 
 from planflow.errors import Refusal
-from planflow.services import searching
+from planflow.services import searching, treating
 from planflow.services.people import Reader
-from planflow.services.review_views import FoundView
+from planflow.services.review_views import FoundView, TreatmentsView
 from planflow.services.searching import FORMATS, Wanted
 from planflow.services.site import Site
 from planflow.services.views import Page
@@ -76,6 +76,16 @@ async def search_events(
         return await visit.answer(seen_first(page, cycle, unit))
     name = f"{cycle}-events.{asked}"
     return await visit.raw(seen_first(file, cycle, unit), FORMATS.get(asked, "text/plain"), name)
+
+
+@router.get("/plans/{unit}/treatment", response_model=TreatmentsView, responses=refusals(READ))
+async def treatment(
+    visit: Visiting, cycle: str, unit: str, round_name: RoundName = None
+) -> Response:
+    """What all units below one asked and were issued in a round; cuts apart from their median marked."""
+    return await visit.answer(
+        lambda site, reader: treating.treatments(site, reader, cycle, unit, round_name)
+    )
 
 
 def seen_first(
