@@ -256,6 +256,10 @@ class _Review(_Connection):
         """What differs between two times (`from_at`, `to_at`) or events (`from_seq`, `to_seq`)."""
         return self._get("cycles", cycle, "plans", unit, "diff", **ends)
 
+    def documents(self, cycle: str, document_no: str) -> Answer:
+        """A document with what it cites and what cites it."""
+        return self._get("cycles", cycle, "documents", document_no=document_no)
+
     def treatment(self, cycle: str, unit: str, name: str) -> Answer:
         """What all units below one asked and were issued in a round."""
         return self._get("cycles", cycle, "plans", unit, "treatment", round=name)

@@ -117,3 +117,18 @@ def test_siblings_are_shown_side_by_side(world: World, cycle: str) -> None:
     for query in ("", "?round=adjust"):
         answer = world.get("city", f"{path}{query}")
         assert answer.json()["errors"][0]["field"] == "round"
+
+
+def test_a_chain_of_documents_is_followed(world: World) -> None:
+    cycle = world.new_cycle()
+    number = "桂民复〔2019〕12号"
+    rename = {"rename": {"unit": "450225", "name": "融水县"}}
+    body = {"document_no": number, "changes": [rename]}
+    assert world.ask("city", "POST", f"/cycles/{cycle}/tree", json=body).status_code == 200
+    path = f"/cycles/{cycle}/documents"
+    found = world.get("city", path, params={"document_no": number}).json()
+    assert [(one["document_no"], one["carried"]) for one in found["documents"]] == [(number, 1)]
+    missing = world.get("city", path, params={"document_no": "无"})
+    assert (missing.status_code, "document" in missing.json()["detail"]) == (404, True)
+    assert world.get("city", path).status_code == 422
+    assert world.get("system", path).status_code == 404

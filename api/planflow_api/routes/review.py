@@ -9,9 +9,9 @@ from pydantic import WithJsonSchema
 from starlette.responses import Response
 
 from planflow.errors import Refusal
-from planflow.services import searching, treating
+from planflow.services import citing, searching, treating
 from planflow.services.people import Reader
-from planflow.services.review_views import FoundView, TreatmentsView
+from planflow.services.review_views import ChainView, FoundView, TreatmentsView
 from planflow.services.searching import FORMATS, Wanted
 from planflow.services.site import Site
 from planflow.services.views import Page
@@ -86,6 +86,12 @@ async def treatment(
     return await visit.answer(
         lambda site, reader: treating.treatments(site, reader, cycle, unit, round_name)
     )
+
+
+@router.get("/documents", response_model=ChainView, responses=refusals(READ))
+async def document_chain(visit: Visiting, cycle: str, document_no: DocumentNo = None) -> Response:
+    """The chain of documents of one number: what it cites and what cites it, with their events."""
+    return await visit.answer(lambda site, reader: citing.chain(site, reader, cycle, document_no))
 
 
 def seen_first(

@@ -96,3 +96,27 @@ class TreatmentsView(View):
     round: str
     asked_in: str
     indicators: dict[str, TreatmentView]
+
+
+class DocumentView(View):
+    """A document of a chain. `distance`: above zero it is rested on, below zero it rests on the other.
+
+    `carried` and `cited` count the events that do so in sight; `events` are the first of them.
+    """
+
+    document_no: str
+    distance: int
+    cites: list[str]
+    cited_by: list[str]
+    carried: int
+    cited: int
+    events: list[FoundView]
+
+
+class ChainView(View):
+    """A document with what it cites and what cites it, link by link; `whole` unless there is too much."""
+
+    cycle: str
+    document_no: str
+    whole: bool
+    documents: list[DocumentView]

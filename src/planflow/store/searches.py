@@ -64,7 +64,7 @@ def statement(
     query = (
         select(EVENTS.c.id, EVENTS.c.recorded_at, EVENTS.c.leaf, UNITS.c.code, UNITS.c.name)
         .select_from(EVENTS.outerjoin(UNITS, here))
-        .where(EVENTS.c.cycle_id == cycle, *_wanted(cycle, search))
+        .where(EVENTS.c.cycle_id == cycle, *wanted(cycle, search))
         .order_by(EVENTS.c.recorded_at, EVENTS.c.id)
         .limit(limit)
     )
@@ -84,7 +84,8 @@ def documents(tx: Tx, events: Sequence[str]) -> dict[str, dict[str, bool]]:
     return found
 
 
-def _wanted(cycle: str, search: Search) -> list[ColumnElement[bool]]:
+def wanted(cycle: str, search: Search) -> list[ColumnElement[bool]]:
+    """What an event must be to be found."""
     within = select(UNITS.c.unit_id).where(
         UNITS.c.cycle_id == cycle, or_(*(below(UNITS.c.path, one) for one in search.scopes))
     )
