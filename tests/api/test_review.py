@@ -132,3 +132,29 @@ def test_a_chain_of_documents_is_followed(world: World) -> None:
     assert (missing.status_code, "document" in missing.json()["detail"]) == (404, True)
     assert world.get("city", path).status_code == 422
     assert world.get("system", path).status_code == 404
+
+
+def test_odd_questions_are_answered_or_refused_but_never_break(world: World, cycle: str) -> None:
+    world.reported(cycle)
+    path, early = f"/cycles/{cycle}", "0001-01-01T00:00:00Z"
+    late, odd = "9999-12-31T23:59:59Z", "9999-12-31T23:59:59-14:00"
+    long, plan = "文" * 3_000, f"{path}/plans/450224"
+    asked = [
+        *((f"{path}/events", {name: at}) for name in ("from", "to") for at in (early, late, odd)),
+        *(
+            (f"{path}/events", {"cursor": f"{at}~{end}"})
+            for at in (early, odd)
+            for end in ("", "%")
+        ),
+        *((f"{path}/events", {n: long}) for n in ("unit", "actor", "kind", "round", "document_no")),
+        *((each, {"as_of": at}) for each in (path, f"{path}/plans") for at in (early, late, odd)),
+        (f"{path}/plans", {"as_of": late, "cursor": "%_", "state": "up1.accepted"}),
+        (f"{path}/plans", {"as_of": late, "parent": "%"}),
+        (f"{plan}/diff", {"from_at": early, "to_at": late}),
+        (f"{plan}/diff", {"from_seq": "1", "to_at": odd}),
+        (f"{plan}/diff", {"from_seq": "999999999", "to_seq": "1"}),
+        (f"{plan}/treatment", {"round": long}),
+        (f"{path}/documents", {"document_no": long}),
+    ]
+    statuses = [world.get("city", each, params=query).status_code for each, query in asked]
+    assert set(statuses) == {200, 404, 422}, list(zip(asked, statuses, strict=True))
