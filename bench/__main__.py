@@ -108,6 +108,15 @@ def growth(at: Machine) -> Iterator[str]:
             yield from large.whole_round(bench)
 
 
+def then(at: Machine) -> Iterator[str]:
+    """A whole board as of an instant, on both databases."""
+    yield "a board of an earlier time:"
+    for url in (at.postgresql(), at.sqlite()):
+        with negotiating(url, 3_000, actors=0, opened=False) as bench:
+            for _ in large.wide_issue(bench, 3_000):
+                yield from large.board(bench)
+
+
 def crowd(at: Machine) -> Iterator[str]:
     """Everybody in the last minute."""
     count, url = 3_000 if at.full else 300, at.postgresql()
@@ -129,6 +138,7 @@ PARTS: dict[str, Callable[[Machine], Iterator[str]]] = {
     "pgbench": pgbench,
     "http": over_http,
     "growth": growth,
+    "then": then,
     "crowd": crowd,
     "ledger": ledger,
 }

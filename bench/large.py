@@ -15,7 +15,7 @@ from sqlalchemy import event, text
 from bench.steps import Client
 from bench.worlds import CYCLE, FIGURES, Bench, counties
 from planflow.engine.state import PlanState, Record
-from planflow.services import cycles, plans
+from planflow.services import boards, cycles, plans
 from planflow.services.site import Site
 from planflow.store import driver
 
@@ -81,6 +81,31 @@ def page(bench: Bench, size: int) -> Iterator[str]:
             plans.list_plans(bench.site, bench.readers["R"], CYCLE, None, None, None, limit)
         told.append(len(took))
     yield f"a page of {size} plans: {told[1]} statements, a page of one: {told[0]}"
+
+
+def board(bench: Bench) -> Iterator[str]:
+    """All pages of a whole board as of an instant against the same board now, in turn."""
+    site, root = bench.site, bench.readers["R"]
+    moment = site.clock()
+
+    def now() -> None:
+        cursor = None
+        while True:
+            cursor = plans.list_plans(site, root, CYCLE, None, None, cursor).next
+            if cursor is None:
+                return
+
+    def then() -> None:
+        cursor = None
+        while True:
+            cursor = boards.list_then(site, root, CYCLE, moment, boards.Part(), cursor).next
+            if cursor is None:
+                return
+
+    pairs = [(timed(then), timed(now)) for _ in range(3)]
+    old, new = (statistics.median(one) for one in zip(*pairs, strict=True))
+    told = f"{old:,.0f} ms against {new:,.0f} ms now"
+    yield f"  {bench.units:9,} units as of an instant: {old / new:.2f} of the board now ({told})"
 
 
 LATER = dt.timedelta(days=900)

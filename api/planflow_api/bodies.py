@@ -10,7 +10,17 @@ from planflow.domain import commands, delegating, tree_commands
 from planflow_api.frame import BASE
 from planflow_api.schemas import Problem
 
-_ORDER = ("auth", "delegations", "units", "protocols", "cycles", "plans", "ledger", "health")
+_ORDER = (
+    "auth",
+    "delegations",
+    "units",
+    "protocols",
+    "cycles",
+    "plans",
+    "review",
+    "ledger",
+    "health",
+)
 _BEARER = "OAuth2PasswordBearer"
 _SCHEME = {
     "type": "oauth2",

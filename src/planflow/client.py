@@ -241,7 +241,31 @@ class _Ledger(_Connection):
         return self._get("ledger", "events", event, "proof")
 
 
-class Client(_Register, _Standing, _Ledger):
+class _Review(_Connection):
+    """What happened in a cycle, looked for and taken along."""
+
+    def events(self, cycle: str, **wanted: str | None) -> Iterator[Answer]:
+        """Events by `unit`, `actor`, `round`, `kind`, `from`, `to`, `document_no`, oldest first."""
+        return self._pages("cycles", cycle, "events", **wanted)
+
+    def events_file(self, cycle: str, form: str, **wanted: str | None) -> bytes:
+        """The same as one file: `csv` or `jsonl`."""
+        return self._fetch("cycles", cycle, "events", format=form, **wanted).content
+
+    def between(self, cycle: str, unit: str, **ends: str) -> Answer:
+        """What differs between two times (`from_at`, `to_at`) or events (`from_seq`, `to_seq`)."""
+        return self._get("cycles", cycle, "plans", unit, "diff", **ends)
+
+    def documents(self, cycle: str, document_no: str) -> Answer:
+        """A document with what it cites and what cites it."""
+        return self._get("cycles", cycle, "documents", document_no=document_no)
+
+    def treatment(self, cycle: str, unit: str, name: str) -> Answer:
+        """What all units below one asked and were issued in a round."""
+        return self._get("cycles", cycle, "plans", unit, "treatment", round=name)
+
+
+class Client(_Register, _Standing, _Ledger, _Review):
     """One person's way to a planflow service, by a name and a password or by a token.
 
     An act names the version of the plan that was seen last, or the one given; a plan that has moved
@@ -290,9 +314,9 @@ class Client(_Register, _Standing, _Ledger):
         """Drop a practice cycle."""
         return self._send("DELETE", "cycles", cycle, body=body)
 
-    def cycle(self, cycle: str) -> Answer:
-        """A cycle and the standing of its rounds."""
-        return self._get("cycles", cycle)
+    def cycle(self, cycle: str, *, as_of: str | None = None) -> Answer:
+        """A cycle and the standing of its rounds, now or at a time."""
+        return self._get("cycles", cycle, as_of=as_of)
 
     def change_tree(self, cycle: str, body: Body, *, key: str | None = None) -> Answer:
         """Change the cycle's tree, by a document."""
@@ -311,10 +335,17 @@ class Client(_Register, _Standing, _Ledger):
         return self._send("POST", "cycles", cycle, "rounds", name, "close", body=body)
 
     def plans(
-        self, cycle: str, *, parent: str | None = None, state: str | None = None
+        self,
+        cycle: str,
+        *,
+        parent: str | None = None,
+        state: str | None = None,
+        as_of: str | None = None,
+        unit: str | None = None,
     ) -> Iterator[Answer]:
-        """The plans in sight."""
-        return self._pages("cycles", cycle, "plans", parent=parent, state=state)
+        """The plans in sight, now or as they stood at a time; `unit`: at and below it, then."""
+        then = {"as_of": as_of, "unit": unit}
+        return self._pages("cycles", cycle, "plans", parent=parent, state=state, **then)
 
     def plan(self, cycle: str, unit: str, *, as_of: str | None = None) -> Answer:
         """A plan now, or as it stood at a time."""

@@ -76,6 +76,7 @@ def test_every_command_and_option_has_its_words(lang: str) -> None:
         ("protocol", "check"),
         ("protocol", "draw"),
         ("show",),
+        ("events",),
         ("audit",),
         ("backup",),
         ("restore",),

@@ -17,6 +17,7 @@ HISTORY = {
     "event",
     "unit_version",
     "protocol_text",
+    "citation",
     "cycle_state",
     "plan_state",
     "figure",

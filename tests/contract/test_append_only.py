@@ -159,6 +159,7 @@ def play_on(world: World) -> None:
     world.play_all()
     assert world.get().settled
     world.cycle("next")
+    world.change_tree({"rename": {"unit": "B", "name": "新乙县"}})  # by a document
     world.open("up1")
     for due in ("2198-12-31", "2199-12-31"):
         world.act("city", "A", "extensions", {"due_at": due, "reason": "入户核查未完"})

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -103,6 +103,7 @@ def bench(park: Park, folder: Path, tokens: int) -> Iterator[Bench]:
     world.past()
     sequencer = Sequencer.of(site)
     world.play_until("down1")
+    world.change_tree({"rename": {"unit": "B", "name": "新乙县"}})  # by a document
     sequencer.advance()
     world.play_all()
     world.user("guest", "planner", "A")
@@ -163,7 +164,8 @@ def at_event(event: Any) -> Named:
     return named
 
 
-COLUMNS = ("id", "stream", "seq", "kind", "round", "recorded_at", "leaf", "chain")
+LOOKED_UP = ("cycle_id", "unit_id", "actor")
+COLUMNS = ("id", "stream", "seq", "kind", "round", "recorded_at", "leaf", "chain", *LOOKED_UP)
 PARTS = ("event_id", "part", "number", "digest", "salt", "value")
 
 
@@ -212,7 +214,8 @@ def whole_events(bench: Bench, chance: Random) -> Iterator[Change]:
         gone = "DELETE FROM event WHERE id = :id"
         yield Change("deleted", [(gone, own)], at_event(event))
         copy = (
-            "INSERT INTO event SELECT :new, stream, :at, kind, round, recorded_at, leaf, chain "
+            "INSERT INTO event SELECT :new, stream, :at, kind, round, recorded_at, leaf, chain, "
+            "cycle_id, unit_id, actor "
             "FROM event WHERE id = :id"
         )
         at, new = last[event.stream] + 1, f"copy-{chance.randrange(10**9)}"
@@ -355,16 +358,17 @@ UNTOLD = {
     "plan": {"version", "draft", "draft_round", "typists"},
     "account": {"password_hash"},
 }
+CITED = ("event_id", "document_no", "cycle_id", "own")
 ROWS = (
-    *("unit", "unit_version", "past_year", "account", "access_grant", "protocol_text"),
+    *("citation", "unit", "unit_version", "past_year", "account", "access_grant", "protocol_text"),
     *("cycle", "cycle_state", "cycle_unit", "cycle_unit_version"),
     *("plan", "plan_state", "figure", "commitment", "extension", "grant_end"),
 )
 
 
-def row_changes(bench: Bench, chance: Random) -> Iterator[Change]:
+def row_changes(bench: Bench, chance: Random, names: Sequence[str] = ROWS) -> Iterator[Change]:
     """Every column of every row that events make."""
-    for name in ROWS:
+    for name in names:
         table = METADATA.tables[name]
         keys_of = [column.name for column in table.primary_key]
         columns = [c.name for c in table.columns if c.name not in UNTOLD.get(name, ())]
@@ -414,6 +418,21 @@ def test_events_deleted_put_in_exchanged_dated_back_or_recomputed_are_found(smal
 def test_any_bit_of_the_trees_is_found(tiled: Bench) -> None:
     told = tiled.all_found(islice(tree_bits(tiled, Random(SEED)), 90))
     assert {line.partition(" ")[0] for line in told} == {"tile", "leaf", "checkpoint"}
+
+
+def test_any_document_number_is_found(small: Bench) -> None:
+    told = small.all_found(row_changes(small, Random(SEED), ["citation"]))
+    columns = {line.partition(" ->")[0] for line in told}
+    assert columns == {*(f"citation.{one}" for one in CITED), "citation gone"}
+    made_up = "INSERT INTO citation VALUES (:event, '无', :cycle, 1)"
+    where = [{"event": one.event_id, "cycle": one.cycle_id} for one in small.rows("citation")]
+    where.append({"event": "none", "cycle": "c1"})
+    changes = (Change("made up", [(made_up, one)], is_citation) for one in where)
+    small.all_found(changes)
+
+
+def is_citation(found: Finding) -> bool:
+    return found.params.get("table") == "citation"
 
 
 def test_any_column_of_any_row_is_found(small: Bench) -> None:

@@ -5,10 +5,13 @@ from starlette.responses import Response
 
 from planflow.domain.commands import CloseRound, DropCycle, OpenCycle, OpenRound
 from planflow.domain.tree_commands import ChangeTree
-from planflow.services import cycles, tree
+from planflow.services import boards, cycles, tree
+from planflow.services.people import Reader
+from planflow.services.site import Site
 from planflow.services.views import CycleItem, CycleView, Page, PlaceView
 from planflow_api.bodies import body
 from planflow_api.dependencies import Calling, Visiting, moment, whole
+from planflow_api.routes.review import AsOf, seen_first
 from planflow_api.routes.units import Cursor, Limit
 from planflow_api.schemas import READ, WRITE, refusals
 
@@ -76,9 +79,15 @@ async def drop_cycle(visit: Visiting, call: Calling, cycle: str) -> Response:
 
 
 @router.get("/{cycle}", response_model=CycleView, responses=refusals(READ))
-async def get_cycle(visit: Visiting, cycle: str) -> Response:
-    """A cycle and the standing of its rounds."""
-    return await visit.answer(lambda site, reader: cycles.get_cycle(site, reader, cycle))
+async def get_cycle(visit: Visiting, cycle: str, as_of: AsOf = None) -> Response:
+    """A cycle and the standing of its rounds, now or at a time."""
+
+    def look(site: Site, reader: Reader) -> CycleView:
+        if as_of is None:
+            return cycles.get_cycle(site, reader, cycle)
+        return boards.cycle_then(site, reader, cycle, moment("as_of", as_of))
+
+    return await visit.answer(seen_first(look, cycle))
 
 
 @router.post(

@@ -7,27 +7,32 @@ from fastapi import APIRouter, Path, Query
 from pydantic import WithJsonSchema
 from starlette.responses import Response
 
-from planflow.errors import Refusal
-from planflow.services import acting, plans
+from planflow.errors import Finding, Refusal, invalid
+from planflow.services import acting, boards, plans
+from planflow.services.between import End, between
+from planflow.services.boards import Part
 from planflow.services.people import Reader
+from planflow.services.review_views import BetweenView
 from planflow.services.site import Site
 from planflow.services.views import DiffView, EventView, Page, PlanView
 from planflow_api.bodies import body
 from planflow_api.dependencies import Arrived, Visiting, moment, whole
 from planflow_api.routes.acts import ACTS, Act
+from planflow_api.routes.review import AsOf, seen_first
 from planflow_api.routes.units import Cursor, Limit, Parent
 from planflow_api.schemas import READ, WRITE_PLAN, refusals
 
 router = APIRouter(prefix="/cycles/{cycle}/plans", tags=["plans"])
 
 State = Annotated[str | None, Query(description="A state, as in `up1.submitted`")]
-AsOf = Annotated[
-    str | None,
-    Query(description="As it stood at this time, with zone"),
-    WithJsonSchema({"type": "string", "format": "date-time"}),
-]
+Below = Annotated[str | None, Query(description="The code of a unit: it and all below it")]
 Before = Annotated[str | None, Query(alias="from", description="A round, as in `up1`")]
 After = Annotated[str | None, Query(alias="to", description="Another round, as in `down1`")]
+Seq = Annotated[
+    str | None,
+    Query(description="After the plan's event of this number (`seq` of its history)"),
+    WithJsonSchema({"type": "integer", "minimum": 1}),
+]
 _ETAG: dict[str, Any] = {
     "headers": {"ETag": {"description": "The version to act on", "schema": {"type": "string"}}}
 }
@@ -39,15 +44,21 @@ async def list_plans(
     cycle: str,
     parent: Parent = None,
     state: State = None,
+    unit: Below = None,
+    as_of: AsOf = None,
     cursor: Cursor = None,
     limit: Limit = None,
 ) -> Response:
-    """A page of the plans in the reader's scope."""
-    return await visit.answer(
-        lambda site, reader: plans.list_plans(
-            site, reader, cycle, parent, state, cursor, whole("limit", limit)
-        )
-    )
+    """A page of the plans in the reader's scope, now or as they stood at a time."""
+
+    def look(site: Site, reader: Reader) -> Page[PlanView]:
+        size = whole("limit", limit)
+        if as_of is None:
+            return plans.list_plans(site, reader, cycle, parent, state, cursor, size, unit)
+        then, part = moment("as_of", as_of), Part(unit, parent, state)
+        return boards.list_then(site, reader, cycle, then, part, cursor, size)
+
+    return await visit.answer(seen_first(look, cycle, unit))
 
 
 @router.get("/{unit}", response_model=PlanView, responses={200: _ETAG, **refusals(READ)})
@@ -82,14 +93,36 @@ async def history(
     return await visit.answer(look)
 
 
-@router.get("/{unit}/diff", response_model=DiffView, responses=refusals(READ))
+@router.get("/{unit}/diff", response_model=DiffView | BetweenView, responses=refusals(READ))
 async def diff(
-    visit: Visiting, cycle: str, unit: str, before: Before = None, after: After = None
+    visit: Visiting,
+    cycle: str,
+    unit: str,
+    before: Before = None,
+    after: After = None,
+    from_at: AsOf = None,
+    to_at: AsOf = None,
+    from_seq: Seq = None,
+    to_seq: Seq = None,
 ) -> Response:
-    """What differs between two rounds of a plan."""
-    return await visit.answer(
-        lambda site, reader: plans.diff(site, reader, cycle, unit, before, after)
-    )
+    """What differs between two rounds of a plan, two instants, or two of its events as submissions."""
+
+    def look(site: Site, reader: Reader) -> DiffView | BetweenView:
+        start, end = _end("from", from_at, from_seq), _end("to", to_at, to_seq)
+        if start is None and end is None:
+            return plans.diff(site, reader, cycle, unit, before, after)
+        missing = [name for name, one in (("from_at", start), ("to_at", end)) if one is None]
+        if start is None or end is None:
+            raise invalid(*(Finding("missing", {"field": name}, name) for name in missing))
+        return between(site, reader, cycle, unit, start, end)
+
+    return await visit.answer(seen_first(look, cycle, unit))
+
+
+def _end(side: str, at: str | None, seq: str | None) -> End | None:
+    if seq is not None:
+        return End(f"{side}_seq", seq=whole(f"{side}_seq", seq))
+    return None if at is None else End(f"{side}_at", moment(f"{side}_at", at))
 
 
 def _endpoint(act: Act) -> Callable[..., Awaitable[Response]]:

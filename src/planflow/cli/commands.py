@@ -18,6 +18,7 @@ from planflow.cli import (
     ledger,
     plans,
     protocols,
+    review,
     serving,
 )
 from planflow.messages import sentence
@@ -44,6 +45,7 @@ def build(lang: str) -> Any:
     protocol.command("check")(protocols.check)
     protocol.command("draw")(protocols.draw)
     app.command("show")(plans.show)
+    app.command("events")(review.events)
     app.command("audit")(auditing.audit)
     app.command("backup")(backups.backup)
     app.command("restore")(backups.restore)

@@ -24,6 +24,25 @@ def plan_stream(cycle: str, unit_id: str) -> str:
     return f"plan/{cycle}/{unit_id}"
 
 
+def place_of(stream: str) -> tuple[str, str]:
+    """The cycle and the unit that a stream is about; nothing where it is not about one."""
+    kind, _, rest = stream.partition("/")
+    cycle, _, unit = rest.partition("/")
+    return (cycle, unit) if kind in ("cycle", "plan") else ("", "")
+
+
+def documents(parts: Mapping[str, Any]) -> dict[str, bool]:
+    """Document numbers that an event names (文号): whether one is its own, or one it cites."""
+    found: dict[str, bool] = {}
+    for value in parts.values():
+        if isinstance(value, dict):
+            found |= {one: found.get(one, False) for one in value.get("cites", ()) if one}
+            own = value.get("document_no")
+            if own:
+                found[own] = True
+    return found
+
+
 @dataclass(frozen=True, slots=True)
 class Draft:
     """An event decided but not yet recorded. `unit` is a code, empty for the cycle's own stream.

@@ -62,7 +62,15 @@ def compared(tx: Tx, plans: Sequence[Shown], lang: str) -> list[PlanView]:
 
 def compared_then(tx: Tx, one: Shown, moment: dt.datetime) -> PlanView:
     """A plan of an instant with what was known then. The plans below are not asked: no signals."""
-    return _beside(one, _own(tx, [one], one.scene.cycle.year, moment))
+    return all_compared_then(tx, [one], moment)[0]
+
+
+def all_compared_then(tx: Tx, plans: Sequence[Shown], moment: dt.datetime) -> list[PlanView]:
+    """The same for a page."""
+    if not plans:
+        return []
+    own = _own(tx, plans, plans[0].scene.cycle.year, moment)
+    return [_beside(one, own) for one in plans]
 
 
 def _own(

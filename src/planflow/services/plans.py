@@ -57,13 +57,16 @@ def list_plans(
     state: str | None,
     cursor: str | None,
     limit: int | None = None,
+    unit: str | None = None,
 ) -> Page[PlanView]:
-    """A page of plans in the reader's scope, by place in the tree."""
+    """A page of plans in the reader's scope, or at and below a unit, by place in the tree."""
     size = min(limit or site.settings.page_limit, site.settings.page_limit)
 
     def work(tx: Tx) -> Page[PlanView]:
         head, standings = sights.of_cycle(site, tx, reader, cycle, "none")
         scopes = [one.path for one in standings if one.role in access.READERS]
+        if unit is not None:
+            scopes = [sights.of_plan(site, tx, reader, cycle, unit, "none").unit.path]
         _check_filters(site, tx, head, scopes, parent, state)
         wanted = {"parent": parent, "state": state}
         codes = surveys.page(

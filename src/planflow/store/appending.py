@@ -8,7 +8,16 @@ from typing import Any
 import orjson
 from sqlalchemy import func, select, update
 
-from planflow.domain.events import SITE, Draft, Event, cycle_log, cycle_stream, plan_stream
+from planflow.domain.events import (
+    SITE,
+    Draft,
+    Event,
+    cycle_log,
+    cycle_stream,
+    documents,
+    place_of,
+    plan_stream,
+)
 from planflow.engine import evolve, numbers
 from planflow.engine.machine import Negotiation
 from planflow.engine.scene import Seat
@@ -19,6 +28,7 @@ from planflow.store.ledger_tables import LedgerQueueRow
 from planflow.store.reading import Stage
 from planflow.store.seats import CycleHead, PlanHead, kept
 from planflow.store.tables import (
+    CitationRow,
     CommitmentRow,
     CycleRow,
     CycleStateRow,
@@ -91,6 +101,7 @@ def record(
     )
     sealed = seal(draft, place, pen.salt)
     link = chains.link(head.chain, sealed.leaf)
+    cycle, unit = place_of(stream)
     batch.add(
         EventRow,
         id=draft.id,
@@ -101,7 +112,12 @@ def record(
         recorded_at=moment,
         leaf=sealed.leaf,
         chain=link,
+        cycle_id=cycle,
+        unit_id=unit,
+        actor=pen.actor,
     )
+    for number, own in documents(draft.parts).items() if cycle else ():
+        batch.add(CitationRow, event_id=draft.id, document_no=number, cycle_id=cycle, own=own)
     batch.add(LedgerQueueRow, event_id=draft.id, log=log)
     for entry in sealed.entries:
         batch.add(

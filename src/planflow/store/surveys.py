@@ -4,7 +4,7 @@ import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, exists, func, not_, or_, select
+from sqlalchemy import ColumnElement, FromClause, and_, case, exists, func, not_, or_, select
 
 from planflow.domain.units import SEPARATOR, UnitNode
 from planflow.engine.machine import SETTLED, START_OF_KIND, WAITING, Negotiation, lapses
@@ -79,7 +79,7 @@ def page(
     limit: int,
 ) -> list[str]:
     """Codes of a page of units in scope, by path; `filters` are `parent` (a code) and `state`."""
-    state = _standing_in(negotiation, cycle)
+    state = standing_in(negotiation, cycle, UNITS, PLANS.c.state)
     within = or_(
         *(
             or_(UNITS.c.path == scope, UNITS.c.path.startswith(f"{scope}/", autoescape=True))
@@ -151,6 +151,15 @@ def as_of(
     return None if row is None else PlanState.model_validate_json(row.body)
 
 
+def time_of(tx: Tx, cycle: str, unit_id: str, position: int) -> dt.datetime | None:
+    """When a plan's event of a position was recorded; None where there is none."""
+    query = select(STATES.c.recorded_at).where(
+        STATES.c.cycle_id == cycle, STATES.c.unit_id == unit_id, STATES.c.position == position
+    )
+    found: dt.datetime | None = tx.connection.execute(query).scalar()
+    return found
+
+
 def events(tx: Tx, stream: str, after: int = 0, limit: int | None = None) -> Iterator[Stored]:
     """Events of a stream in order, with their parts."""
     query = (
@@ -177,7 +186,10 @@ def same_plan() -> ColumnElement[bool]:
 
 
 def standing(
-    round_name: str, start: str, lapsed: Mapping[str, str] | None = None
+    round_name: str,
+    start: str,
+    lapsed: Mapping[str, str] | None = None,
+    own: ColumnElement[str] = PLANS.c.state,
 ) -> ColumnElement[str]:
     """A unit's state once a round is open for it: its own if it acted there, else the round's start.
 
@@ -186,29 +198,34 @@ def standing(
     made = {f"{round_name}.{old}": f"{round_name}.{new}" for old, new in (lapsed or {}).items()}
     first = f"{round_name}.{start}"
     return case(
-        *((PLANS.c.state == old, new) for old, new in made.items()),
-        (PLANS.c.state.startswith(f"{round_name}.", autoescape=True), PLANS.c.state),
+        *((own == old, new) for old, new in made.items()),
+        (own.startswith(f"{round_name}.", autoescape=True), own),
         else_=made.get(first, first),
     )
 
 
-def _standing_in(negotiation: Negotiation, cycle: CycleState) -> ColumnElement[str]:
-    """The same over all rounds ever opened: the last one the unit's level takes part in counts (F1)."""
-    own = func.coalesce(PLANS.c.state, WAITING)
+def standing_in(
+    negotiation: Negotiation, cycle: CycleState, units: FromClause, state: ColumnElement[str]
+) -> ColumnElement[str]:
+    """The same over all rounds ever opened: the last one the unit's level takes part in counts (F1).
+
+    `units` are the places of now or then, `state` what the plan itself was in.
+    """
+    own = func.coalesce(state, WAITING)
     if cycle.settled:
         return case((own.is_not(None), SETTLED), else_=SETTLED)
-    branches: list[Any] = [(UNITS.c.no_task.is_(True), own)]
+    branches: list[Any] = [(units.c.no_task.is_(True), own)]
     for name in reversed(list(cycle.rounds)):
         kind = negotiation.protocol.rounds_by_name[name].kind
         levels = negotiation.protocol.levels_of(name)
         applied = (
             frozenset(cycle.terms_of(name).applied) if not cycle.is_open(name) else frozenset()
         )
-        there = UNITS.c.since <= negotiation.protocol.place_of(name)
-        silent = and_(UNITS.c.level.in_(levels & applied), UNITS.c.parent_code.is_not(None), there)
-        branches.append((silent, standing(name, START_OF_KIND[kind], lapses(kind))))
-        takes_part = and_(UNITS.c.level.in_(levels), there)
+        there = units.c.since <= negotiation.protocol.place_of(name)
+        silent = and_(units.c.level.in_(levels & applied), units.c.parent_code.is_not(None), there)
+        branches.append((silent, standing(name, START_OF_KIND[kind], lapses(kind), state)))
+        takes_part = and_(units.c.level.in_(levels), there)
         if kind == "decision":
-            takes_part = UNITS.c.parent_code.is_(None)
-        branches.append((takes_part, standing(name, START_OF_KIND[kind])))
+            takes_part = units.c.parent_code.is_(None)
+        branches.append((takes_part, standing(name, START_OF_KIND[kind], own=state)))
     return case(*branches, else_=own)

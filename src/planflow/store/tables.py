@@ -50,7 +50,12 @@ class EventRow(SQLModel, table=True):
     """An event: its leaf as it was hashed. The other columns repeat the leaf, for look-ups."""
 
     __tablename__ = "event"
-    __table_args__ = (UniqueConstraint("stream", "seq"),)
+    __table_args__ = (
+        UniqueConstraint("stream", "seq"),
+        Index("event_time", "cycle_id", "recorded_at", "id"),
+        Index("event_unit", "cycle_id", "unit_id", "recorded_at"),
+        Index("event_actor", "cycle_id", "actor", "recorded_at"),
+    )
     id: str = Field(primary_key=True)
     stream: str
     seq: int
@@ -59,6 +64,20 @@ class EventRow(SQLModel, table=True):
     recorded_at: dt.datetime = Field(sa_type=Moment)
     leaf: bytes = Field(sa_type=LargeBinary)
     chain: bytes = Field(sa_type=LargeBinary)
+    cycle_id: str = ""
+    unit_id: str = ""
+    actor: str = ""
+
+
+class CitationRow(SQLModel, table=True):
+    """A document number that an event of a cycle names: `own`, or one that it cites (文号)."""
+
+    __tablename__ = "citation"
+    __table_args__ = (Index("citation_document", "cycle_id", "document_no"),)
+    event_id: str = Field(primary_key=True)
+    document_no: str = Field(primary_key=True)
+    cycle_id: str
+    own: bool
 
 
 class EventPartRow(SQLModel, table=True):
@@ -346,6 +365,7 @@ INSERT_ONLY = (
     "access_grant",
     "grant_end",
     "event",
+    "citation",
     "unit_version",
     "protocol_text",
     "cycle_state",

@@ -1,15 +1,16 @@
 """Every event where it stands: order, time, chain, leaf, content, and the head of its stream (F2, F4)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from sqlalchemy import Select, literal, select, tuple_
 
-from planflow.domain.events import SITE, cycle_log, cycle_stream, plan_stream
+from planflow.domain.events import SITE, cycle_log, cycle_stream, place_of, plan_stream
 from planflow.errors import Finding
 from planflow.ledger.chain import START, Break, Stored, break_of, fields_of
 from planflow.ledger.epochs import KIND
 from planflow.ledger.leaf import Entry
+from planflow.store.audit import citations
 from planflow.store.audit.course import AT_ONCE, Course, instant, octets, raw
 from planflow.store.tables import CycleRow, EventPartRow, EventRow, PlanRow, SiteRow, table
 from planflow.store.transaction import Tx
@@ -21,11 +22,11 @@ PLANS, CYCLES, SITES = table(PlanRow), table(CycleRow), table(SiteRow)
 def findings(tx: Tx, course: Course) -> Iterator[Finding]:
     """Walk all streams; of each, the first event that is wrong."""
     walk = _Walk("", course)
-    for row, entries in _events(tx):
+    for row, entries, named in _events(tx):
         if row.stream != walk.stream:
             yield from walk.end(tx)
             walk = _Walk(row.stream, course)
-        yield from walk.step(row, entries)
+        yield from walk.step(row, entries, named)
     yield from walk.end(tx)
     yield from _without_events(tx)
     orphans = select(PARTS.c.event_id, PARTS.c.part).outerjoin(
@@ -34,6 +35,7 @@ def findings(tx: Tx, course: Course) -> Iterator[Finding]:
     for part in tx.connection.execute(orphans.where(EVENTS.c.id.is_(None)).limit(AT_ONCE)):
         key = f"{part.event_id} {part.part}"
         yield Finding("row_unexpected", {"table": "event_part", "key": key})
+    yield from citations.orphans(tx)
 
 
 class _Walk:
@@ -45,7 +47,9 @@ class _Walk:
         self._broken = False
         self._seq, self._chain, self._last, self._id = 0, START, "", ""
 
-    def step(self, row: Any, entries: tuple[Entry, ...]) -> Iterator[Finding]:
+    def step(
+        self, row: Any, entries: tuple[Entry, ...], named: Mapping[str, Any]
+    ) -> Iterator[Finding]:
         self._course.count("events")
         self._course.count("erased", sum(one.value is None for one in entries))
         if self._broken:
@@ -56,17 +60,21 @@ class _Walk:
         if found:
             self._broken = True
             yield found.finding
+        else:
+            yield from citations.findings(row, entries, named)
         self._seq, self._chain, self._id = self._seq + 1, chain, row.id
         self._last = instant(row.recorded_at)
 
     def _row_break(self, row: Any) -> Break | None:
         fields = fields_of(row.leaf) or {}
         at = instant(row.recorded_at)
-        told = {"kind": row.kind, "round": row.round, "recorded_at": at}
+        told = {"kind": row.kind, "round": row.round, "recorded_at": at, "actor": row.actor}
         wrong = [name for name, value in told.items() if fields.get(name) != value]
         what, part = "", ""
         if wrong:
             what, part = "row_differs_from_leaf", wrong[0]
+        elif place_of(self.stream) != (row.cycle_id, row.unit_id):
+            what, part = "row_differs_from_leaf", "stream"
         elif fields["log"] not in self._logs(fields):
             what = "log_differs"
         elif at <= self._last:
@@ -136,8 +144,8 @@ def _without_events(tx: Tx) -> Iterator[Finding]:
                 yield Finding("event_missing", {"stream": row.stream, "seq": 1})
 
 
-def _events(tx: Tx) -> Iterator[tuple[Any, tuple[Entry, ...]]]:
-    """All events in the order of their streams, page by page, with their entries."""
+def _events(tx: Tx) -> Iterator[tuple[Any, tuple[Entry, ...], Mapping[str, Any]]]:
+    """All events in the order of their streams, page by page, with entries and citations."""
     query = select(*map(raw, EVENTS.columns)).order_by(EVENTS.c.stream, EVENTS.c.seq)
     rows = tx.connection.execute(query.limit(AT_ONCE)).all()
     while rows:
@@ -148,7 +156,8 @@ def _events(tx: Tx) -> Iterator[tuple[Any, tuple[Entry, ...]]]:
             salt, value = (None if it is None else octets(it) for it in (part.salt, part.value))
             one = Entry(part.part, part.number, octets(part.digest), salt, value)
             entries[part.event_id].append(one)
+        named = citations.of_events(tx, list(entries))
         for row in rows:
-            yield row, tuple(entries[row.id])
+            yield row, tuple(entries[row.id]), named[row.id]
         after = tuple_(EVENTS.c.stream, EVENTS.c.seq) > (rows[-1].stream, rows[-1].seq)
         rows = tx.connection.execute(query.where(after).limit(AT_ONCE)).all()

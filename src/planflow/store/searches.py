@@ -1,0 +1,116 @@
+"""Events of a cycle by what they are looked for by: an index for each, in the order of time (F5)."""
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select
+
+from planflow.domain.units import SEPARATOR
+from planflow.store.tables import CitationRow, CycleUnitRow, EventRow, table
+from planflow.store.transaction import Tx
+
+EVENTS, UNITS, CITATIONS = table(EventRow), table(CycleUnitRow), table(CitationRow)
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """What is looked for; None where it does not matter. `start` and `end` are both in it.
+
+    `scopes` are places of today: plans of units at or below one of them. The cycle's own events
+    belong to no unit and are found where `of_cycle`.
+    """
+
+    scopes: Sequence[str]
+    of_cycle: bool = True
+    actor: str | None = None
+    round: str | None = None
+    kind: str | None = None
+    start: dt.datetime | None = None
+    end: dt.datetime | None = None
+    document_no: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """An event: its leaf, the unit it is about today, and the documents it names."""
+
+    id: str
+    recorded_at: dt.datetime
+    leaf: bytes
+    unit: str
+    name: str
+    documents: dict[str, bool]
+
+
+def page(
+    tx: Tx, cycle: str, search: Search, after: tuple[dt.datetime, str] | None, limit: int
+) -> list[Found]:
+    """Events found, oldest first, from behind a place on."""
+    rows = tx.connection.execute(statement(cycle, search, after, limit)).all()
+    named = documents(tx, [row.id for row in rows])
+    return [
+        Found(row.id, row.recorded_at, row.leaf, row.code or "", row.name or "", named[row.id])
+        for row in rows
+    ]
+
+
+def statement(
+    cycle: str, search: Search, after: tuple[dt.datetime, str] | None, limit: int
+) -> Select[Any]:
+    """The one statement of a page, whatever is looked for."""
+    here = and_(UNITS.c.cycle_id == EVENTS.c.cycle_id, UNITS.c.unit_id == EVENTS.c.unit_id)
+    query = (
+        select(EVENTS.c.id, EVENTS.c.recorded_at, EVENTS.c.leaf, UNITS.c.code, UNITS.c.name)
+        .select_from(EVENTS.outerjoin(UNITS, here))
+        .where(EVENTS.c.cycle_id == cycle, *wanted(cycle, search))
+        .order_by(EVENTS.c.recorded_at, EVENTS.c.id)
+        .limit(limit)
+    )
+    if after:
+        moment, last = after
+        later = or_(EVENTS.c.recorded_at > moment, EVENTS.c.id > last)
+        query = query.where(EVENTS.c.recorded_at >= moment, later)
+    return query
+
+
+def documents(tx: Tx, events: Sequence[str]) -> dict[str, dict[str, bool]]:
+    """Document numbers that some events name, and whether a number is the event's own."""
+    found: dict[str, dict[str, bool]] = {one: {} for one in events}
+    query = select(CITATIONS).where(CITATIONS.c.event_id.in_(events))
+    for row in tx.connection.execute(query.order_by(CITATIONS.c.document_no)):
+        found[row.event_id][row.document_no] = row.own
+    return found
+
+
+def wanted(cycle: str, search: Search) -> list[ColumnElement[bool]]:
+    """What an event must be to be found."""
+    within = select(UNITS.c.unit_id).where(
+        UNITS.c.cycle_id == cycle, or_(*(below(UNITS.c.path, one) for one in search.scopes))
+    )
+    mine: ColumnElement[bool] = EVENTS.c.unit_id.in_(within)
+    found = [or_(mine, EVENTS.c.unit_id == "") if search.of_cycle else mine]
+    for column, value in (
+        (EVENTS.c.actor, search.actor),
+        (EVENTS.c.round, search.round),
+        (EVENTS.c.kind, search.kind),
+    ):
+        if value is not None:
+            found.append(column == value)
+    if search.start is not None:
+        found.append(EVENTS.c.recorded_at >= search.start)
+    if search.end is not None:
+        found.append(EVENTS.c.recorded_at <= search.end)
+    if search.document_no is not None:
+        named = select(CITATIONS.c.event_id).where(
+            CITATIONS.c.cycle_id == cycle, CITATIONS.c.document_no == search.document_no
+        )
+        found.append(EVENTS.c.id.in_(named))
+    return found
+
+
+def below(path: ColumnElement[Any], above: str) -> ColumnElement[bool]:
+    """At or below a place, by its letters as they are."""
+    start = above + SEPARATOR
+    return or_(path == above, func.substr(path, 1, len(start)) == start)
