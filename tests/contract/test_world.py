@@ -46,4 +46,5 @@ def test_a_difference_names_the_rows(world: World) -> None:
         "cycle_state",
         "event",
         "event_part",
+        "ledger_queue",
     }

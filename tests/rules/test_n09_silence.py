@@ -152,6 +152,7 @@ def test_the_one_event_names_rule_units_and_reason(here: Timed) -> None:
     assert {name: count for name, count in new.items() if count} == {
         "event": 2,  # the closing, and the root's sum
         "event_part": 3,
+        "ledger_queue": 2,
         "cycle_state": 1,
         "plan": 1,  # the root's
         "plan_state": 1,
