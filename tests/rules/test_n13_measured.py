@@ -250,3 +250,38 @@ def test_who_lent_a_role_has_a_hand_in_what_was_proposed_with_it() -> None:
         found.act("C2", "A", "approve", {}, first)
     assert codes(caught.value) == ["separate_hands"]
     found.act("C4", "A", "approve", {}, first)
+
+
+def test_what_is_issued_anew_is_held_against_what_was_corrected() -> None:
+    """In a down round that runs again the corrected figure stands (0023): another one is a new task."""
+    plain = yaml.safe_load(loader.find("department-budget"))
+    kept = ("up1", "down1", "legislature")
+    plain["rounds"] = [one for one in plain["rounds"] if one["name"] in kept]
+    plain["rounds"][-1]["reopens"] = "down1"
+    for each in plain["indicators"]:
+        each["required_in"] = [name for name in each["required_in"] if name in kept]
+    firm: tuple[Line, ...] = (
+        ("T", "treasury", "", "", False),
+        ("D", "department", "T", "", False),
+        ("E", "department", "T", "", False),
+    )
+    found = board(firm, yaml.safe_dump(plain, sort_keys=False))
+    playing.play(found, "up1", Random(1))
+    playing.play(found, "down1", Random(1))
+    before = {code: dict(found.plan(code).record("down1").issued) for code in "DE"}
+    body = {"round": "down1", "figures": {"basic": before["D"].get("basic", 0) + 1}}
+    found.act("d", "D", "corrections", {**body, "reason": "漏计"})
+    found.act("T2", "D", "approve", {}, found.plan("D").corrections[-1].id)
+    found.open("legislature")
+    terms = {"outcome": "rejected", "document_no": "人大〔2019〕3号", "dated": "2019-02-01"}
+    found.act("T", "T", "decide", terms)
+    shares = [{"unit": code, "figures": figures} for code, figures in before.items()]
+    again = {"allocations": shares, "reason": "重新下达", "document_no": "财〔2019〕9号"}
+    total = {name: before["D"].get(name, 0) + before["E"].get(name, 0) for name in before["D"]}
+    found.act("T", "T", "issue", {**again, "total": total})
+    assert {code: found.state(code) for code in "DE"} == {
+        "D": "down1.issued",
+        "E": "down1.acknowledged",
+    }
+    protocol = found.negotiation.protocol
+    assert numbers.in_force(protocol, found.look("D"), "down1") == before["D"]

@@ -8,7 +8,7 @@ from planflow.domain.commands import Allocation, Issue, Reasons
 from planflow.domain.figures import TASK, Reason
 from planflow.engine import checks, numbers, splits
 from planflow.engine.scene import Scene, Seat
-from planflow.engine.state import PendingIssue
+from planflow.engine.state import PendingIssue, PlanState
 from planflow.errors import Finding
 from planflow.quota import exact
 
@@ -202,8 +202,13 @@ def decided_faults(scene: Scene, total: Mapping[str, int]) -> Iterator[Finding]:
 def changes(scene: Scene, child: Seat, one: Allocation) -> bool:
     """Whether a child is issued what it was not issued yet."""
     record = child.plan.record(scene.round)
-    before = (record.issued, record.issued_also)
+    before = (_task(scene, child.plan), record.issued_also)
     return not record.issued_by or before != (one.figures, further(one))
+
+
+def _task(scene: Scene, plan: PlanState) -> dict[str, int]:
+    """What a unit was issued in the open round, as it was corrected since (N13)."""
+    return numbers.in_force(scene.negotiation.protocol, plan, scene.round)
 
 
 def promise_faults(
@@ -213,7 +218,7 @@ def promise_faults(
     for one in changed:
         child = by_code[one.unit].plan
         for promise in child.promises:
-            issued = child.record(scene.round).issued
+            issued = _task(scene, child)
             moved = one.figures.get(promise.indicator) != issued.get(promise.indicator)
             if promise.status == "open" and promise.amends == scene.round and moved:
                 yield Finding("promise_open", {"unit": one.unit, "indicator": promise.indicator})
