@@ -93,8 +93,8 @@ class Database:
         return self._writer.submit(self._in_turn, work).result()
 
     def _in_turn(self, work: Callable[[Tx], T]) -> T:
-        self._queued.pop()
         with self._turn:
+            self._queued.pop()  # until now nobody who came later could go first
             return self._attempt(work, _WRITES)
 
     def close(self) -> None:
