@@ -2,45 +2,26 @@
 
 from __future__ import annotations
 
-import io
 import re
-import shlex
-import sys
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from planflow.cli import run
 from planflow.client import Client
 from planflow.demo.server import serving
+from tests.docs.conftest import Command
 
 PAGES = Path(__file__).parents[2] / "docs/how-to"
-UNITS = "code,name,level,parent,attributes\nC,市,city,,\nA,甲县,county,C,poor_county\n"
 PASSWORD = "password-1"
 CYCLE = {"id": "exit-2019", "protocol": "exit-plan", "year": 2019, "root": "C"}
 
 
 @pytest.mark.parametrize("name", ["watch-the-ledger.md", "watch-the-ledger.zh.md"])
 def test_the_page_runs(
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    name: str,
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], command: Command, name: str
 ) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("PLANFLOW_DATABASE_URL", f"sqlite:///{tmp_path / 'page.db'}")
-    monkeypatch.setenv("PLANFLOW_LEDGER_FOLDER", str(tmp_path / "ledger"))
-
-    def command(line: str, given: str = "") -> tuple[int, str]:
-        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(given.encode())))
-        code = run(shlex.split(line)[1:])
-        told = capsys.readouterr()
-        return code, told.out + told.err
-
-    Path("units.csv").write_text(UNITS, "utf-8")
-    assert command("planflow units import units.csv")[0] == 0
     people = {"city": "admin", "auditor": "auditor", "first": "sysadmin", "second": "secadmin"}
     for who, role in people.items():
         unit = "--unit C" if role in ("admin", "auditor") else ""
