@@ -69,7 +69,7 @@ def over_http(at: Machine) -> Iterator[str]:
     """The same over HTTP."""
     url = at.postgresql()
     with negotiating(url, 2 * HTTP_CLIENTS, actors=2 * HTTP_CLIENTS) as bench:
-        yield from http.step(bench, url, HTTP_CLIENTS, 60 if at.full else 20)
+        yield from http.step(bench, url, HTTP_CLIENTS, 60 if at.full else 40)
 
 
 def pgbench(at: Machine) -> Iterator[str]:
