@@ -83,6 +83,12 @@ class Files:
         shutil.copy(template, str(make_url(url).database))
         return url
 
+    def drop(self, url: str) -> None:
+        """Remove a database that is no longer needed."""
+        path = Path(str(make_url(url).database))
+        for one in path.parent.glob(f"{path.name}*"):
+            one.unlink()
+
     def stop(self) -> None:
         """Nothing runs."""
 
@@ -129,6 +135,10 @@ class Server:
             self.tokens.update(make(self.url(what)))
             self._templates.add(what)
         return self._create(what)
+
+    def drop(self, url: str) -> None:
+        """Remove a database that is no longer needed."""
+        self.run(f'DROP DATABASE "{make_url(url).database}" WITH (FORCE)')
 
     def _create(self, template: str) -> str:
         name = f"test_{next(self._numbers)}"

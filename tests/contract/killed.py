@@ -1,7 +1,8 @@
 """Processes that play on until they are killed: `python -m tests.contract.killed`, a job a line.
 
 A job's process opens its site, lets the sequencer run beside it, and walks through a cycle. Before
-each act it writes down what it asks, after each commit which events were acknowledged to it.
+each act it writes down what it asks, before each unit of work whose it is, and after each commit
+which events were acknowledged to it.
 """
 
 from __future__ import annotations
@@ -83,6 +84,8 @@ def _noting(page: int) -> None:
 
     def noted_write(database: Database, work: Callable[[Tx], Any]) -> Any:
         events: list[str] = []
+        # The use case: work is a function within it.
+        os.write(page, f"do {work.__qualname__.partition('.<locals>')[0]}\n".encode())
 
         def once(tx: Tx) -> Any:
             events.clear()
