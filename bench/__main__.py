@@ -127,6 +127,11 @@ def crowd(at: Machine) -> Iterator[str]:
 
 def ledger(at: Machine) -> Iterator[str]:
     """What is provable, and what that costs."""
+    yield "the whole audit of a database, as `planflow audit`:"
+    url = at.postgresql()
+    with negotiating(url, CLIENTS, actors=CLIENTS) as bench:
+        sizes = (10_000, 40_000, 160_000) if at.full else (1_000, 4_000)
+        yield from proving.whole(bench, url, CLIENTS, sizes)
     with negotiating(at.postgresql(), CLIENTS, actors=CLIENTS) as bench:
         yield from proving.step(bench, CLIENTS, 100)
         yield from proving.auditing(bench, 1_000_000 if at.full else 100_000)

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import itertools
+import os
 import statistics
+import subprocess
+import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import text
@@ -16,12 +20,18 @@ from bench.worlds import Bench, counties
 from planflow.ledger import chain, merkle, proofs
 from planflow.ledger.tiles import Nodes, Tile
 from planflow.services import keys
-from planflow.services.sequencing import Running
+from planflow.services.sequencing import Running, Sequencer
 from planflow.store.ledger_tables import LedgerQueueRow
 from planflow.store.writing import Batch
 
 TURNS = 5
 TEN_MILLION = 10_000_000
+# A process keeps the peak of the one it was forked from: a small one stands between.
+_WEIGHED = """\
+import resource, subprocess, sys
+done = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL)
+print(done.returncode, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+"""
 
 
 @contextmanager
@@ -75,6 +85,29 @@ def auditing(bench: Bench, events: int) -> Iterator[str]:
     merkle.root(hashes)
     took = time.perf_counter() - started
     yield f"auditing {events:,} events over stored bytes, one core: {events / took:,.0f} a second"
+
+
+def whole(bench: Bench, url: str, clients: int, sizes: Sequence[int]) -> Iterator[str]:
+    """The whole audit, as an auditor runs it, of a database that grows."""
+    ours = [Client(bench, unit) for unit in counties(clients)]
+    keys.ready(bench.site)
+    count = text("SELECT count(*) FROM event")
+    environment = {**os.environ, "PLANFLOW_DATABASE_URL": url}
+    for size in sizes:
+        with bench.site.database.engine.connect() as connection:
+            missing = size - int(connection.execute(count).scalar_one())
+        rate([one.step for one in ours], max(0, missing) // clients)
+        Sequencer.of(bench.site).advance()
+        started = time.perf_counter()
+        program = str(Path(sys.executable).with_name("planflow"))
+        call = [sys.executable, "-c", _WEIGHED, program, "audit"]
+        told = subprocess.run(call, env=environment, capture_output=True, text=True)  # noqa: S603, PLW1510 - our own program
+        status, _, used = told.stdout.partition(" ")
+        took = time.perf_counter() - started
+        yield (
+            f"  {size:>9,} events: {size / took:,.0f} a second, {int(used) >> 10} MiB of memory "
+            f"at most, exit {status}"
+        )
 
 
 def proof(times: int) -> Iterator[str]:
