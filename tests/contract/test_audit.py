@@ -83,7 +83,8 @@ def test_small_pages_see_the_same(world: World, monkeypatch: pytest.MonkeyPatch)
     whole = looked(world.site)
     for module in (course, events, trees, register, places):
         monkeypatch.setattr(module, "AT_ONCE", 3)
-    monkeypatch.setattr(plans, "_PLANS_AT_ONCE", 1)
+    monkeypatch.setattr(plans, "_PLANS_AT_ONCE", 2)
+    monkeypatch.setattr(plans, "_EVENTS_AT_ONCE", 4)  # some plans are told in spans
     paged = looked(world.site)
     assert paged == whole
 

@@ -1,17 +1,17 @@
 """Cycles and plans told again by their events, row by row as the writer makes them (N13, F5)."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Table, select
+from sqlalchemy import Table, func, select
 
 from planflow.domain.events import Event, cycle_stream, plan_stream
 from planflow.domain.units import UnitNode
 from planflow.engine import evolve
 from planflow.engine.machine import Negotiation, compile_protocol
 from planflow.engine.scene import Seat
-from planflow.engine.state import NEW_PLAN, CycleState, PlanState
+from planflow.engine.state import NEW_PLAN, CycleState
 from planflow.errors import Finding
 from planflow.ledger.leaf import unseal
 from planflow.store import surveys
@@ -24,6 +24,7 @@ from planflow.store.tables import (
     CycleStateRow,
     CycleUnitRow,
     CycleUnitVersionRow,
+    EventRow,
     ExtensionRow,
     FigureRow,
     PlanRow,
@@ -35,9 +36,12 @@ from planflow.store.transaction import Tx
 from planflow.store.writing import Batch
 
 PLANS, CYCLES, STATES = table(PlanRow), table(CycleRow), table(CycleStateRow)
+EVENTS = table(EventRow)
 TEXTS, VERSIONS, UNITS = table(ProtocolTextRow), table(CycleUnitVersionRow), table(CycleUnitRow)
 MADE = (PlanStateRow, FigureRow, CommitmentRow, ExtensionRow)
+Span = tuple[int | None, int | None]  # positions after the one, up to and with the other
 _PLANS_AT_ONCE = 100
+_EVENTS_AT_ONCE = 1_000
 
 
 def findings(tx: Tx, course: Course) -> Iterator[Finding]:
@@ -129,63 +133,114 @@ def _not_applicable(event: Event) -> Finding:
 
 
 def _plans(tx: Tx, course: Course, cycle: str, negotiation: Negotiation) -> Iterator[Finding]:
-    query = select(*columns_of(PLANS)).where(PLANS.c.cycle_id == cycle).order_by(PLANS.c.unit_id)
-    page = tx.connection.execute(query.limit(_PLANS_AT_ONCE)).mappings().all()
-    while page:
-        units = [row["unit_id"] for row in page]
-        stood = _paths(tx, cycle, units)
-        stored = {made: _by_unit(tx, table(made), cycle, units) for made in MADE}
-        for row in page:
+    for page in _pages(tx, cycle):
+        stood = _paths(tx, cycle, [row["unit_id"] for row in page])
+        told = {row["unit_id"]: _Told(negotiation, row, stood[row["unit_id"]]) for row in page}
+        for span in _spans(tx, page):
+            stored = {made: _by_unit(tx, table(made), cycle, list(told), span) for made in MADE}
+            for unit, plan in told.items():
+                course.count("rows", sum(len(rows[unit]) for rows in stored.values()))
+                yield from plan.over(tx, span, {made: stored[made][unit] for made in MADE})
+        for plan in told.values():
             course.count("plans")
-            batch, state = Batch(), NEW_PLAN
-            for event in _events(tx, cycle, row["unit_id"]):
-                path = _path_at(stood[row["unit_id"]], event.cycle_seq)
-                unit = UnitNode(row["unit_id"], "", "", "", path)
-                after = _folded(event, lambda e, s=state: evolve.plan(negotiation, s, e))
-                if after is None:
-                    yield _not_applicable(event)
-                    break
-                rows_after(batch, cycle, Seat(unit), state, after, event)
-                state = after
-            else:
-                told = {made: stored[made][row["unit_id"]] for made in MADE}
-                yield from _compared(course, batch, told)
-                yield from _head(cycle, row, state, stood[row["unit_id"]])
-        later = query.where(PLANS.c.unit_id > units[-1]).limit(_PLANS_AT_ONCE)
-        page = tx.connection.execute(later).mappings().all()
+            yield from plan.head()
 
 
-def _events(tx: Tx, cycle: str, unit: str) -> Iterator[Event]:
-    for stored in surveys.events(tx, plan_stream(cycle, unit)):
-        yield unseal(stored.leaf, stored.entries)
+def _pages(tx: Tx, cycle: str) -> Iterator[list[Any]]:
+    """Plans of a cycle, so many at once that their events are few; one with many stands alone."""
+    query = select(*columns_of(PLANS)).where(PLANS.c.cycle_id == cycle).order_by(PLANS.c.unit_id)
+    rows = tx.connection.execute(query.limit(_PLANS_AT_ONCE)).mappings().all()
+    while rows:
+        page: list[Any] = []
+        for row in rows:
+            if page and sum(one["position"] for one in page) + row["position"] > _EVENTS_AT_ONCE:
+                yield page
+                page = []
+            page.append(row)
+        yield page
+        later = query.where(PLANS.c.unit_id > rows[-1]["unit_id"]).limit(_PLANS_AT_ONCE)
+        rows = tx.connection.execute(later).mappings().all()
 
 
-def _compared(course: Course, batch: Batch, told: dict[Any, list[Any]]) -> Iterator[Finding]:
-    for made in MADE:
-        rows = table(made)
-        keys = [column.name for column in rows.primary_key]
-        meant: Iterable[Any] = batch.rows.get(made, [])
-        course.count("rows", len(told[made]))
-        yield from compare(rows.name, keys, meant, told[made])
+def _spans(tx: Tx, page: Sequence[Any]) -> Iterator[Span]:
+    """Positions one after another; what lies before the first or beyond the last is in one of them."""
+    row, after = page[0], None
+    if (
+        row["position"] > _EVENTS_AT_ONCE
+    ):  # alone on its page; what it says of its length is no proof
+        stream = plan_stream(row["cycle_id"], row["unit_id"])
+        query = select(func.max(EVENTS.c.seq)).where(EVENTS.c.stream == stream)
+        last = tx.connection.execute(query).scalar() or 0
+        for position in range(_EVENTS_AT_ONCE, last, _EVENTS_AT_ONCE):
+            yield after, position
+            after = position
+    yield after, None
 
 
-def _head(
-    cycle: str, row: Any, state: PlanState, stood: Sequence[tuple[int, str]]
-) -> Iterator[Finding]:
-    meant: dict[str, Any] = {"state": state.state}
-    if row["position"]:
-        meant["body"] = state.model_dump_json()
-    if stood:
-        meant["path"] = stood[-1][1]
-    yield from differing("plan", f"{cycle} {row['unit_id']}", meant, row)
-    if row["version"] < row["position"]:
-        params = {"table": "plan", "key": f"{cycle} {row['unit_id']}", "column": "version"}
-        yield Finding("row_differs", params)
+class _Told:
+    """One plan as its events tell it, so far; where they stop making sense, no more of it is told."""
+
+    def __init__(
+        self, negotiation: Negotiation, row: Any, stood: Sequence[tuple[int, str]]
+    ) -> None:
+        self._negotiation, self._row, self._stood = negotiation, row, stood
+        self._state, self._broken = NEW_PLAN, False
+
+    def over(self, tx: Tx, span: Span, stored: Mapping[Any, list[Any]]) -> Iterator[Finding]:
+        """Fold the events of a span, and compare the rows that they make."""
+        if self._broken:
+            return
+        cycle, unit = self._row["cycle_id"], self._row["unit_id"]
+        batch = Batch()
+        for event in _events(tx, cycle, unit, span):
+            state = self._state
+            after = _folded(event, lambda e, s=state: evolve.plan(self._negotiation, s, e))
+            if after is None:
+                self._broken = True
+                yield _not_applicable(event)
+                return
+            node = UnitNode(unit, "", "", "", _path_at(self._stood, event.cycle_seq))
+            rows_after(batch, cycle, Seat(node), state, after, event)
+            self._state = after
+        for made in MADE:
+            rows = table(made)
+            keys = [column.name for column in rows.primary_key]
+            yield from compare(rows.name, keys, batch.rows.get(made, []), stored[made])
+
+    def head(self) -> Iterator[Finding]:
+        """Compare the plan's own row with what came of it."""
+        if self._broken:
+            return
+        row = self._row
+        key = f"{row['cycle_id']} {row['unit_id']}"
+        meant: dict[str, Any] = {"state": self._state.state}
+        if row["position"]:
+            meant["body"] = self._state.model_dump_json()
+        if self._stood:
+            meant["path"] = self._stood[-1][1]
+        yield from differing("plan", key, meant, row)
+        if row["version"] < row["position"]:
+            yield Finding("row_differs", {"table": "plan", "key": key, "column": "version"})
 
 
-def _by_unit(tx: Tx, rows: Table, cycle: str, units: Sequence[str]) -> dict[str, list[Any]]:
+def _events(tx: Tx, cycle: str, unit: str, span: Span) -> Iterator[Event]:
+    after, last = span
+    stream = plan_stream(cycle, unit)
+    for stored in surveys.events(tx, stream, after or 0, _EVENTS_AT_ONCE if last else None):
+        if last is None or stored.seq <= last:
+            yield unseal(stored.leaf, stored.entries)
+
+
+def _by_unit(
+    tx: Tx, rows: Table, cycle: str, units: Sequence[str], span: Span
+) -> dict[str, list[Any]]:
     found: dict[str, list[Any]] = defaultdict(list)
     query = select(*columns_of(rows)).where(rows.c.cycle_id == cycle, rows.c.unit_id.in_(units))
+    after, last = span
+    if after is not None:
+        query = query.where(rows.c.position > after)
+    if last is not None:
+        query = query.where(rows.c.position <= last)
     for row in tx.connection.execute(query).mappings():
         found[row["unit_id"]].append(row)
     return found
