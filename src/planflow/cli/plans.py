@@ -75,16 +75,24 @@ def looking(
 ) -> Iterator[tuple["Site", "Reader", str]]:
     """A user of this machine's database, looking at a cycle of the unit."""
     from planflow.config import Settings
-    from planflow.services import people, shell
+    from planflow.services import shell
     from planflow.services.site import open_site
 
     site = open_site(Settings())
     try:
         seen = cycle or shell.latest_cycle(site, unit)
-        token = people.shell_token(site, name or _only(shell.readers(site, seen, unit), unit))
-        yield site, people.authenticate(site, token.access_token, desk.lang), seen
+        who = name or _only(shell.readers(site, seen, unit), unit)
+        yield site, let_in(desk, site, who), seen
     finally:
         site.close()
+
+
+def let_in(desk: Desk, site: "Site", name: str) -> "Reader":
+    """A user of this machine's database, by a token of the shell."""
+    from planflow.services import people
+
+    token = people.shell_token(site, name)
+    return people.authenticate(site, token.access_token, desk.lang)
 
 
 def _only(names: list[str], unit: str) -> str:
