@@ -15,6 +15,7 @@ from planflow.cli import (
     auditing,
     backups,
     demonstration,
+    erasures,
     evidence,
     ledger,
     plans,
@@ -42,6 +43,7 @@ def build(lang: str) -> Any:
     user.command("add")(accounts.add_user)
     user.command("delegate")(accounts.delegate)
     user.command("revoke")(accounts.revoke)
+    user.command("erase")(erasures.erase_user)
     app.command("token")(accounts.token)
     protocol = _group(app, "protocol")
     protocol.command("check")(protocols.check)
@@ -49,6 +51,7 @@ def build(lang: str) -> Any:
     app.command("show")(plans.show)
     app.command("events")(review.events)
     _group(app, "reads", reading.reads).command("prune")(reading.prune)
+    app.command("erase")(erasures.erase)
     app.command("audit")(auditing.audit)
     app.command("backup")(backups.backup)
     app.command("restore")(backups.restore)

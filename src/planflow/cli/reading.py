@@ -1,18 +1,14 @@
 """`planflow reads`: who read what belongs to others; and the end of records that are old."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from planflow.cli import review
+from planflow.cli.accounts import at_site
 from planflow.cli.desk import Desk, of
 from planflow.cli.review import Answer, Form
 from planflow.errors import Refusal
-
-if TYPE_CHECKING:
-    from planflow.services.site import Site
 
 _COLUMNS = ("time", "unit", "kind", "cycle", "actor", "asked", "items")
 
@@ -47,7 +43,7 @@ def prune(context: typer.Context) -> None:
     from planflow.services import access_records
 
     desk = of(context)
-    with _site() as site:
+    with at_site() as site:
         done = access_records.prune(site)
     told = {"count": done.count, "until": done.until.isoformat()}
     desk.put(desk.word("reads_pruned", **told), told)
@@ -82,20 +78,8 @@ def _locally(
         raise Refusal("watcher_needed")
     times = {name: review.moment(name, wanted[name]) for name in ("since", "until")}
     asked = Wanted(**{**wanted, **times})
-    with _site() as site:
+    with at_site() as site:
         reader = let_in(desk, site, as_name)
         if form:
             return access_records.exported(site, reader, asked, form)
         return list(review.all_pages(lambda at: access_records.search(site, reader, asked, at)))
-
-
-@contextmanager
-def _site() -> Iterator["Site"]:
-    from planflow.config import Settings
-    from planflow.services.site import open_site
-
-    site = open_site(Settings())
-    try:
-        yield site
-    finally:
-        site.close()
