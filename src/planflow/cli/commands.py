@@ -14,6 +14,7 @@ from planflow.cli import (
     accounts,
     auditing,
     backups,
+    comparing,
     demonstration,
     erasures,
     evidence,
@@ -49,6 +50,10 @@ def build(lang: str) -> Any:
     protocol.command("check")(protocols.check)
     protocol.command("draw")(protocols.draw)
     app.command("show")(plans.show)
+    app.command("board")(plans.board)
+    app.command("diff")(comparing.diff)
+    app.command("treatment")(comparing.treatment)
+    app.command("documents")(comparing.documents)
     app.command("events")(review.events)
     _group(app, "reads", reading.reads).command("prune")(reading.prune)
     app.command("erase")(erasures.erase)

@@ -88,7 +88,7 @@ def _over_http(
 def _locally(
     desk: Desk, cycle: str | None, as_name: str | None, unit: str, name: str | None
 ) -> bytes:
-    from planflow.cli.plans import looking
+    from planflow.cli.entering import looking
     from planflow.services import bundles, keys
     from planflow.services.sequencing import Sequencer
 

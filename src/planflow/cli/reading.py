@@ -70,7 +70,7 @@ def _over_http(
 def _locally(
     desk: Desk, as_name: str | None, form: Form | None, wanted: dict[str, Any]
 ) -> bytes | list[Answer]:
-    from planflow.cli.plans import let_in
+    from planflow.cli.entering import let_in
     from planflow.services import access_records
     from planflow.services.access_records import Wanted
 

@@ -109,7 +109,7 @@ def _locally(
     form: Form | None,
     wanted: dict[str, str | None],
 ) -> bytes | list[Answer]:
-    from planflow.cli.plans import looking
+    from planflow.cli.entering import looking
     from planflow.services import searching
 
     asked = searching.Wanted(
