@@ -9,10 +9,9 @@ import pytest
 from planflow.config import Settings
 from planflow.demo.server import serving
 from tests.cli.conftest import Cli
-from tests.cli.test_evidence import key
-from tests.cli.test_show import negotiated
+from tests.cli.test_show import keyed, negotiated
 
-__all__ = ["key", "negotiated"]
+__all__ = ["keyed", "negotiated"]
 
 
 def times(cli: Cli) -> dict[str, str]:
@@ -85,8 +84,8 @@ def test_a_document_that_nobody_named(negotiated: Cli) -> None:
     assert "柳扶〔2019〕5号" in negotiated(*asked).refused()
 
 
-def test_a_service_says_the_same(negotiated: Cli, home: Path, key: str) -> None:
-    assert key
+@pytest.mark.usefixtures("keyed")
+def test_a_service_says_the_same(negotiated: Cli, home: Path) -> None:
     asked = (
         ("board", "C"),
         ("show", "K"),

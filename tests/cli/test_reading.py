@@ -12,10 +12,9 @@ from planflow.config import Settings
 from planflow.demo.server import serving
 from planflow.services import plans
 from tests.cli.conftest import PASSWORD, Cli
-from tests.cli.test_evidence import key
-from tests.cli.test_show import call, negotiated, opened, signed_in
+from tests.cli.test_show import call, keyed, negotiated, opened, signed_in
 
-__all__ = ["key", "negotiated"]
+__all__ = ["keyed", "negotiated"]
 
 
 @pytest.fixture
@@ -48,8 +47,8 @@ def test_a_look_up_of_names_is_printed_as_the_shells(watched: Cli) -> None:
     assert [(one["actor"], one["unit"], one["items"]) for one in told] == [("shell", "K", 3)]
 
 
-def test_a_service_tells_the_same(watched: Cli, home: Path, key: str) -> None:
-    assert key
+@pytest.mark.usefixtures("keyed")
+def test_a_service_tells_the_same(watched: Cli, home: Path) -> None:
     here = watched("reads", "--as", "watch", "--kind", "history", "--format", "jsonl").out
     with serving(Settings().database_url.get_secret_value(), home, 0, "zh") as server:
         token = watched("token", "watch").out.strip()
