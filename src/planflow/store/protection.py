@@ -104,7 +104,8 @@ def _protect_postgresql(connection: Connection, names: set[str]) -> None:
     )
     connection.execute(
         text(
-            "CREATE OR REPLACE FUNCTION planflow_keep_young() RETURNS trigger LANGUAGE plpgsql AS "
+            "CREATE OR REPLACE FUNCTION planflow_keep_young() RETURNS trigger LANGUAGE plpgsql "
+            "SET search_path = pg_catalog AS "  # no clock but the server's own
             f"$$ BEGIN IF OLD.recorded_at <= now() - interval '{LEAST_ACCESS_DAYS} days' THEN RETURN OLD;"
             f" END IF; RAISE EXCEPTION '{_REFUSAL}: %', TG_TABLE_NAME USING ERRCODE = 'PF001'; END $$"
         )
