@@ -1,7 +1,7 @@
 """What a person said or is called, taken out of history by an act of its own; the proof stays (F2)."""
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from planflow.domain.events import Draft, spoken
 from planflow.errors import Finding, Refusal, invalid
@@ -11,7 +11,7 @@ from planflow.store import erasing, grants, sites
 from planflow.store import people as accounts
 from planflow.store.appending import Head, append_cycle
 from planflow.store.erasing import Found
-from planflow.store.seats import cycle_head
+from planflow.store.seats import CycleHead, cycle_head
 from planflow.store.transaction import Tx
 
 ERASED, USER_ERASED = "part_erased", "user_erased"
@@ -49,6 +49,8 @@ def erase(site: Site, event: str, part: str, reason: str, number: int | None = N
         found = erasing.find(tx, event, part)
         if found is None:
             raise Refusal("not_found", {"kind": "event", "name": event[:64]})
+        place = _locked(site, tx, found.cycle)
+        found = erasing.find(tx, event, part) or found  # another may have been at it meanwhile
         wanted = set(found.entries) if number is None else {number} & set(found.entries)
         if not wanted:
             raise Refusal("not_found", {"kind": "part", "name": part[:64]})
@@ -57,7 +59,7 @@ def erase(site: Site, event: str, part: str, reason: str, number: int | None = N
         there = sorted(one for one in wanted if found.entries[one])
         if not there:
             raise Refusal("erased_already", {"part": part})
-        return _erased(site, tx, event, part, there, found.cycle, reason)
+        return _erased(site, tx, place, Entries(event, part, there), reason)
 
     return site.database.write(work)
 
@@ -71,7 +73,7 @@ def erase_user(site: Site, name: str, reason: str) -> ErasedUser:
     nobody = people.hashed(secrets.token_urlsafe(32))
 
     def work(tx: Tx) -> ErasedUser:
-        sites.lock_site(tx)
+        place = _locked(site, tx, "")
         found = accounts.account(tx, name)
         if found is None or found.name == found.id:
             raise Refusal("not_found", {"kind": "user", "name": name})
@@ -82,7 +84,7 @@ def erase_user(site: Site, name: str, reason: str) -> ErasedUser:
         event = erasing.event_of_account(tx, found.id)
         part = erasing.find(tx, event, NAME) if event else None
         if event and part and any(part.entries.values()):
-            _erased(site, tx, event, NAME, list(part.entries), "", reason)
+            _erased(site, tx, place, Entries(event, NAME, list(part.entries)), reason)
         parts = {"account": {"id": found.id}, **spoken({"reason": reason})}
         site_event(site, tx, Draft(USER_ERASED, "", "", parts, site.mint()), site.shell())
         return ErasedUser(found.id, len(ended), tokens)
@@ -102,24 +104,35 @@ def _why(found: Found, part: str) -> str:
     return "state" if found.cycle else "register"
 
 
-def _erased(
-    site: Site, tx: Tx, event: str, part: str, numbers: list[int], cycle: str, reason: str
-) -> Erased:
-    """Erase, and say so in the stream of the cycle or of the site, citing the event in the open."""
-    erasing.erase(tx, event, part, numbers)
-    terms = {"event": event, "part": part, "numbers": numbers}
-    parts = {"erased": terms, **spoken({"reason": reason})}
-    draft = Draft(ERASED, "", "", parts, site.mint(), (event,))
-    if cycle:
-        _in_cycle(site, tx, cycle, draft)
-    else:
-        site_event(site, tx, draft, site.shell())
-    return Erased(event, part, len(numbers), draft.id)
+@dataclass(frozen=True, slots=True)
+class Entries:
+    """Entries of a part of an event."""
+
+    event: str
+    part: str
+    numbers: list[int]
 
 
-def _in_cycle(site: Site, tx: Tx, cycle: str, draft: Draft) -> None:
+def _locked(site: Site, tx: Tx, cycle: str) -> CycleHead | None:
+    """The stream that an erasure is told in, taken for writing: the cycle's, or the site's."""
+    if not cycle:
+        sites.lock_site(tx)
+        return None
     head = cycle_head(site.database, tx, cycle, "update", dropped=True)
     if head is None:
         raise AssertionError("an event's cycle is never removed")
-    end = Head(head.state.position, head.chain, head.recorded_at)
-    append_cycle(tx, head.negotiation, head.state, end, draft, site.pen(site.shell()), cycle)
+    return head
+
+
+def _erased(site: Site, tx: Tx, place: CycleHead | None, which: Entries, reason: str) -> Erased:
+    """Erase, and say so in the stream that was taken for it, citing the event in the open."""
+    erasing.erase(tx, which.event, which.part, which.numbers)
+    parts = {"erased": asdict(which), **spoken({"reason": reason})}
+    draft = Draft(ERASED, "", "", parts, site.mint(), (which.event,))
+    if place is None:
+        site_event(site, tx, draft, site.shell())
+    else:
+        state, pen = place.state, site.pen(site.shell())
+        end = Head(state.position, place.chain, place.recorded_at)
+        append_cycle(tx, place.negotiation, state, end, draft, pen, state.id)
+    return Erased(which.event, which.part, len(which.numbers), draft.id)
