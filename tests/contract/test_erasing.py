@@ -172,6 +172,11 @@ def test_a_person_is_erased_and_what_they_did_stays(world: World) -> None:
     people.add_user(world.site, name, PASSWORD, "planner", "A")  # somebody else by that name
     assert people.sign_in(world.site, name, PASSWORD).access_token
     assert looked(world.site).findings == []
+    with world.site.database.engine.begin() as connection:
+        bend = text("UPDATE account SET name = 'x' WHERE id = :own")
+        assert connection.execute(bend, {"own": done.pseudonym}).rowcount == 1
+    [found] = looked(world.site).findings
+    assert (found.code, found.params["table"]) == ("row_differs", "account")
 
 
 def test_nothing_of_it_stays_in_an_embedded_database(world: World, url: str) -> None:
