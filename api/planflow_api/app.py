@@ -19,6 +19,7 @@ from planflow_api import bodies, docs, errors
 from planflow_api.dependencies import Door
 from planflow_api.frame import BASE, Frame, NotStarted
 from planflow_api.routes import (
+    access_records,
     auth,
     bundles,
     cycles,
@@ -69,7 +70,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_middleware(Frame)
     errors.install(app)
     # The router asks one room after another: what is asked for most comes first.
-    for room in (plans, cycles, units, protocols, delegations, auth, review, bundles, ledger):
+    often = (plans, cycles, units, protocols, delegations, auth)
+    for room in (*often, review, access_records, bundles, ledger):
         app.include_router(room.router, prefix=BASE)
     app.include_router(health.router)
     docs.install(app)

@@ -33,6 +33,8 @@ def _commands(command: Any, above: str = "") -> Iterator[tuple[str, Any]]:
     if not children:
         yield name, command
         return
+    if any(one.name not in SHARED for one in command.params):
+        yield name, command  # a group that does something by itself
     for child in children.values():
         yield from _commands(child, name)
 

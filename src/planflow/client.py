@@ -252,6 +252,14 @@ class _Review(_Connection):
         """The same as one file: `csv` or `jsonl`."""
         return self._fetch("cycles", cycle, "events", format=form, **wanted).content
 
+    def access_records(self, **wanted: str | None) -> Iterator[Answer]:
+        """Who read what, by `actor`, `cycle`, `unit`, `kind`, `since`, `until`, oldest first."""
+        return self._pages("access-records", **wanted)
+
+    def access_records_file(self, form: str, **wanted: str | None) -> bytes:
+        """The same as one file: `csv` or `jsonl`."""
+        return self._fetch("access-records", format=form, **wanted).content
+
     def between(self, cycle: str, unit: str, **ends: str) -> Answer:
         """What differs between two times (`from_at`, `to_at`) or events (`from_seq`, `to_seq`)."""
         return self._get("cycles", cycle, "plans", unit, "diff", **ends)

@@ -7,6 +7,8 @@ from platformdirs import user_data_path, user_state_path
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+LEAST_ACCESS_DAYS = 180  # the database itself refuses to delete a younger record
+
 
 def _embedded() -> str:
     return f"sqlite:///{data_folder() / 'planflow.db'}"
@@ -68,6 +70,12 @@ class Settings(BaseSettings):
         default=None,
         description="The key that signs the ledger, 32 bytes as base64, the same for all processes; "
         "else the file `key` in the ledger's folder, made at the first start",
+    )
+    access_days: int = Field(
+        default=400,
+        ge=LEAST_ACCESS_DAYS,
+        description="How long it stays on record who read what belongs to others, in days; "
+        "`planflow reads prune` deletes older records. Half a year at least",
     )
     page_limit: int = Field(
         default=100, ge=1, le=1000, description="The most that one page of a list holds"

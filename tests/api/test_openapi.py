@@ -93,6 +93,7 @@ def test_the_calls_of_the_contract_are_there(document: dict[str, Any]) -> None:
         ("POST", "/api/v1/cycles/{cycle}/rounds/{round}/close"),
         ("GET", "/api/v1/cycles/{cycle}/events"),
         ("GET", "/api/v1/cycles/{cycle}/documents"),
+        ("GET", "/api/v1/access-records"),
         ("GET", "/api/v1/cycles/{cycle}/plans"),
         ("GET", PLAN),
         ("GET", f"{PLAN}/history"),

@@ -17,7 +17,7 @@ from planflow.cli.titles import Titles, figure
 from planflow.config import Settings
 from planflow.demo.server import serving
 from planflow.protocol.loader import bundled
-from planflow.services import acting, cycles, people
+from planflow.services import acting, cycles, keys, people
 from planflow.services.calls import Call
 from planflow.services.people import Reader
 from planflow.services.protocols import get_protocol
@@ -36,6 +36,15 @@ def opened() -> Iterator[Site]:
 
 def signed_in(site: Site, name: str) -> Reader:
     return people.authenticate(site, people.sign_in(site, name, PASSWORD).access_token, "zh")
+
+
+@pytest.fixture
+def keyed(negotiated: Cli, home: Path, monkeypatch: pytest.MonkeyPatch) -> Cli:
+    """The same with a key that a service finds as well."""
+    monkeypatch.setenv("PLANFLOW_LEDGER_FOLDER", str(home / "ledger"))
+    with opened() as site:
+        keys.ready(site)
+    return negotiated
 
 
 def call(body: Any, version: int | None = None) -> Call:

@@ -163,6 +163,7 @@ def play_on(world: World) -> None:
     world.open("up1")
     for due in ("2198-12-31", "2199-12-31"):
         world.act("city", "A", "extensions", {"due_at": due, "reason": "入户核查未完"})
+    assert world.history("A", "city")  # which is recorded
     with tempfile.TemporaryDirectory() as folder:
         kept = world.site.settings.model_copy(update={"ledger_folder": Path(folder)})
         site = replace(world.site, settings=kept)

@@ -142,15 +142,6 @@ def test_after_a_restore_it_says_so_until_a_new_epoch_does(
         restored.site.close()
 
 
-def test_what_was_erased_is_counted(world: World) -> None:
-    world.play_all()
-    with world.site.database.engine.begin() as connection:
-        erase = "UPDATE event_part SET salt = NULL, value = NULL WHERE part = 'texts'"
-        count = connection.execute(text(erase)).rowcount
-    done = looked(world.site)
-    assert (done.findings, done.counts["erased"]) == ([], count)
-
-
 BENDS = {
     "UPDATE plan SET body = replace(body, '60', '61')": ("row_differs", "plan"),
     "UPDATE plan SET path = 'R/C/X' WHERE path = 'R/C/A'": ("row_differs", "plan"),

@@ -10,9 +10,10 @@ from starlette.responses import Response
 
 from planflow.errors import Refusal
 from planflow.services import citing, searching, treating
+from planflow.services.paging import FORMATS
 from planflow.services.people import Reader
 from planflow.services.review_views import ChainView, FoundView, TreatmentsView
-from planflow.services.searching import FORMATS, Wanted
+from planflow.services.searching import Wanted
 from planflow.services.site import Site
 from planflow.services.views import Page
 from planflow_api.dependencies import Visiting, moment, whole
@@ -39,10 +40,10 @@ DocumentNo = Annotated[str | None, Query(description="A document number that it 
 Form = Annotated[
     str | None, Query(alias="format", description="A file of all that is found"), _FORM
 ]
-_FILES: Responses = {200: {"content": {kind.partition(";")[0]: {} for kind in FORMATS.values()}}}
+FILES: Responses = {200: {"content": {kind.partition(";")[0]: {} for kind in FORMATS.values()}}}
 
 
-@router.get("/events", response_model=Page[FoundView], responses=refusals((*READ, 413)) | _FILES)
+@router.get("/events", response_model=Page[FoundView], responses=refusals((*READ, 413)) | FILES)
 async def search_events(
     request: Request,
     visit: Visiting,
@@ -59,11 +60,10 @@ async def search_events(
     limit: Limit = None,
 ) -> Response:
     """A page of the events of a cycle, oldest first; with `format`, all of them as a file."""
-    first = request.headers.get("accept", "").partition(",")[0].partition(";")[0].strip()
-    asked = form or {FORMATS[one].partition(";")[0]: one for one in FORMATS}.get(first)
+    asked = form_of(request, form)
 
     def wanted() -> Wanted:
-        times = (_moment("from", start), _moment("to", end))
+        times = (moment_of("from", start), moment_of("to", end))
         return Wanted(unit, actor, round_name, kind, *times, document_no)
 
     def page(site: Site, reader: Reader) -> Page[FoundView]:
@@ -109,5 +109,12 @@ def seen_first(
     return look
 
 
-def _moment(name: str, text: str | None) -> dt.datetime | None:
+def form_of(request: Request, form: str | None) -> str | None:
+    """The form of file that is asked for, by name or by its media type; none for a page."""
+    first = request.headers.get("accept", "").partition(",")[0].partition(";")[0].strip()
+    return form or {FORMATS[one].partition(";")[0]: one for one in FORMATS}.get(first)
+
+
+def moment_of(name: str, text: str | None) -> dt.datetime | None:
+    """A time of a query, where one was given."""
     return None if text is None else moment(name, text)

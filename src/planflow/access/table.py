@@ -50,6 +50,8 @@ DELEGABLE: dict[str, frozenset[str]] = {
     "auditor": frozenset({"auditor"}),
 }
 DRAFT_READERS = _OWN
+# who reads the records of who read what: an auditor those below their unit, a security admin all
+WATCHERS: frozenset[str] = frozenset({"auditor", "secadmin"})
 _SEVERAL = 2
 
 
@@ -66,6 +68,16 @@ class Standing:
 def may_read(standings: Iterable[Standing], path: str) -> bool:
     """Whether a plan lies in the reader's scope: at or below a unit where they have a reading role."""
     return any(one.role in READERS and _within(path, one.path) for one in standings)
+
+
+def covering(standings: Iterable[Standing], path: str) -> Standing | None:
+    """The first standing in which somebody reads the plan at a place."""
+    return next((one for one in standings if may_read([one], path)), None)
+
+
+def is_own(standings: Iterable[Standing], path: str) -> bool:
+    """Whether somebody acts for the very unit at a place: its plan is their own."""
+    return any(one.role in _OWN and one.path == path for one in standings)
 
 
 def grant_for(

@@ -1,6 +1,7 @@
 """The tree of commands. Typer knows their shape; the catalogue holds every word of their help."""
 
 import re
+from collections.abc import Callable
 from functools import cache
 from typing import Annotated, Any, Literal
 
@@ -13,11 +14,14 @@ from planflow.cli import (
     accounts,
     auditing,
     backups,
+    comparing,
     demonstration,
+    erasures,
     evidence,
     ledger,
     plans,
     protocols,
+    reading,
     review,
     serving,
 )
@@ -40,12 +44,19 @@ def build(lang: str) -> Any:
     user.command("add")(accounts.add_user)
     user.command("delegate")(accounts.delegate)
     user.command("revoke")(accounts.revoke)
+    user.command("erase")(erasures.erase_user)
     app.command("token")(accounts.token)
     protocol = _group(app, "protocol")
     protocol.command("check")(protocols.check)
     protocol.command("draw")(protocols.draw)
     app.command("show")(plans.show)
+    app.command("board")(plans.board)
+    app.command("diff")(comparing.diff)
+    app.command("treatment")(comparing.treatment)
+    app.command("documents")(comparing.documents)
     app.command("events")(review.events)
+    _group(app, "reads", reading.reads).command("prune")(reading.prune)
+    app.command("erase")(erasures.erase)
     app.command("audit")(auditing.audit)
     app.command("backup")(backups.backup)
     app.command("restore")(backups.restore)
@@ -58,9 +69,10 @@ def build(lang: str) -> Any:
     return command
 
 
-def _group(app: typer.Typer, name: str) -> typer.Typer:
+def _group(app: typer.Typer, name: str, alone: Callable[..., None] | None = None) -> typer.Typer:
+    """A group of commands; without one of them it does something of its own, or tells what there is."""
     group = typer.Typer()
-    group.callback(invoke_without_command=True)(_overview)
+    group.callback(invoke_without_command=True)(alone or _overview)
     app.add_typer(group, name=name)
     return group
 

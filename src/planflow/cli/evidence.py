@@ -54,6 +54,7 @@ def _told(desk: Desk, done: "Checked") -> str:
         desk.word("verified", **{name: done.__getattribute__(name) for name in _COUNTS}),
         *(desk.word("verified_run", stream=s, first=a, last=b) for s, a, b in done.runs),
         desk.word("verified_withheld", shown=done.shown, withheld=done.withheld),
+        *([desk.word("verified_erased", erased=done.erased)] if done.erased else []),
         desk.word("signer_pinned" if done.pinned else "signer_not_pinned", key=done.key),
     ]
     return "\n".join(lines)
@@ -65,7 +66,8 @@ _COUNTS = ("events", "links", "signatures", "proofs")
 def _data(done: "Checked") -> dict[str, Any]:
     from dataclasses import asdict
 
-    return asdict(done) | {"protocols": sorted(done.protocols)}
+    found = asdict(done) | {"protocols": sorted(done.protocols)}
+    return {name: one for name, one in found.items() if name not in ("gone", "told")}
 
 
 def _over_http(
@@ -86,7 +88,7 @@ def _over_http(
 def _locally(
     desk: Desk, cycle: str | None, as_name: str | None, unit: str, name: str | None
 ) -> bytes:
-    from planflow.cli.plans import looking
+    from planflow.cli.entering import looking
     from planflow.services import bundles, keys
     from planflow.services.sequencing import Sequencer
 

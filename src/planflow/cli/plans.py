@@ -1,115 +1,76 @@
-"""`planflow show`: a unit's plan, read from this machine's database or over HTTP."""
+"""`planflow show` and `planflow board`: a unit's plan, and all plans at and below it, now or then."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-from planflow.cli.desk import Desk, of
-from planflow.errors import Refusal
-
-if TYPE_CHECKING:
-    from planflow.client import Client
-    from planflow.services.people import Reader
-    from planflow.services.site import Site
+from planflow.cli.desk import of
+from planflow.cli.sights import sight
 
 Answer = dict[str, Any]
+Cycle = Annotated[str | None, typer.Option(metavar="ID")]
+AsOf = Annotated[str | None, typer.Option("--as-of", metavar="TIME")]
+AsName = Annotated[str | None, typer.Option("--as", metavar="NAME")]
+Url = Annotated[str | None, typer.Option(metavar="URL", envvar="PLANFLOW_URL")]
+Token = Annotated[str | None, typer.Option(metavar="TOKEN", envvar="PLANFLOW_TOKEN")]
 
 
 def show(
     context: typer.Context,
     unit: Annotated[str, typer.Argument(metavar="UNIT")],
-    cycle: Annotated[str | None, typer.Option(metavar="ID")] = None,
-    as_name: Annotated[str | None, typer.Option("--as", metavar="NAME")] = None,
-    url: Annotated[str | None, typer.Option(metavar="URL", envvar="PLANFLOW_URL")] = None,
-    token: Annotated[str | None, typer.Option(metavar="TOKEN", envvar="PLANFLOW_TOKEN")] = None,
+    cycle: Cycle = None,
+    as_of: AsOf = None,
+    as_name: AsName = None,
+    url: Url = None,
+    token: Token = None,
 ) -> None:
     """Print rounds by indicators with the gaps, and the units below."""
     from planflow.cli import tables
     from planflow.cli.titles import Titles
 
     desk = of(context)
-    if url:
-        found = _over_http(desk, url, token, cycle, unit)
-    else:
-        with looking(desk, cycle, as_name, unit) as (site, reader, seen):
-            found = _locally(site, reader, seen, unit)
+    with sight(desk, unit, cycle, as_name, url, token) as seen:
+        terms = seen.cycle(as_of)
+        protocol, plan = seen.protocol(terms["protocol"]), seen.plan(unit, as_of)
+        below = seen.plans(as_of, parent=unit)
     if desk.as_json:
-        desk.put("", {"plan": found["plan"], "below": found["below"]})
+        desk.put("", {"plan": plan, "below": below})
         return
-    titles = Titles(desk, found["cycle"], found["protocol"])
+    titles = Titles(desk, terms, protocol)
     console = desk.console()
-    console.print(tables.rounds(titles, found["plan"], found["below"]))
-    if found["below"]:
+    if as_of:
+        console.print(desk.word("stood_at", time=as_of))
+    console.print(tables.rounds(titles, plan, below))
+    if below:
         console.print()
-        console.print(tables.below(titles, found["below"]))
+        console.print(tables.below(titles, below))
 
 
-def _over_http(
-    desk: Desk, url: str, token: str | None, cycle: str | None, unit: str
-) -> dict[str, Any]:
-    from planflow.client import Client
+def board(
+    context: typer.Context,
+    unit: Annotated[str, typer.Argument(metavar="UNIT")],
+    cycle: Cycle = None,
+    as_of: AsOf = None,
+    state: Annotated[str | None, typer.Option(metavar="STATE")] = None,
+    as_name: AsName = None,
+    url: Url = None,
+    token: Token = None,
+) -> None:
+    """Print the cycle's rounds, and the plans at and below a unit with their states."""
+    from planflow.cli import comparisons
+    from planflow.cli.titles import Titles
 
-    if not cycle:
-        raise Refusal("cycle_needed")
-    if not token:
-        raise Refusal("token_needed")
-    with Client(url, token=token, lang=desk.lang) as client:
-        return _asked(client, cycle, unit)
-
-
-def _asked(client: "Client", cycle: str, unit: str) -> dict[str, Any]:
-    terms = client.cycle(cycle)
-    return {
-        "cycle": terms,
-        "protocol": client.protocol(terms["protocol"]),
-        "plan": client.plan(cycle, unit),
-        "below": list(client.plans(cycle, parent=unit)),
-    }
-
-
-@contextmanager
-def looking(
-    desk: Desk, cycle: str | None, name: str | None, unit: str
-) -> Iterator[tuple["Site", "Reader", str]]:
-    """A user of this machine's database, looking at a cycle of the unit."""
-    from planflow.config import Settings
-    from planflow.services import people, shell
-    from planflow.services.site import open_site
-
-    site = open_site(Settings())
-    try:
-        seen = cycle or shell.latest_cycle(site, unit)
-        token = people.shell_token(site, name or _only(shell.readers(site, seen, unit), unit))
-        yield site, people.authenticate(site, token.access_token, desk.lang), seen
-    finally:
-        site.close()
-
-
-def _only(names: list[str], unit: str) -> str:
-    if not names:
-        raise Refusal("nobody_reads", {"unit": unit})
-    if len(names) > 1:
-        raise Refusal("as_whom", {"unit": unit, "names": ", ".join(names)})
-    return names[0]
-
-
-def _locally(site: "Site", reader: "Reader", cycle: str, unit: str) -> dict[str, Any]:
-    from planflow.services import cycles, plans, protocols
-
-    terms = cycles.get_cycle(site, reader, cycle)
-    below, cursor = [], None
-    while True:
-        page = plans.list_plans(site, reader, cycle, unit, None, cursor)
-        below += page.items
-        cursor = page.next
-        if cursor is None:
-            break
-    views = {
-        "cycle": terms,
-        "protocol": protocols.get_protocol(site.protocols, terms.protocol, reader.lang),
-        "plan": plans.get_plan(site, reader, cycle, unit),
-    }
-    found = {name: view.model_dump(mode="json", by_alias=True) for name, view in views.items()}
-    return {**found, "below": [one.model_dump(mode="json", by_alias=True) for one in below]}
+    desk = of(context)
+    with sight(desk, unit, cycle, as_name, url, token) as seen:
+        terms = seen.cycle(as_of)
+        protocol = seen.protocol(terms["protocol"])
+        found = seen.plans(as_of, unit=unit, state=state)
+    if desk.as_json:
+        desk.put("", {"cycle": terms, "plans": found})
+        return
+    titles = Titles(desk, terms, protocol)
+    console = desk.console()
+    if as_of:
+        console.print(desk.word("stood_at", time=as_of))
+    console.print(comparisons.rounds(titles, terms))
+    console.print(comparisons.board(titles, found))

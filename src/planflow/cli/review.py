@@ -1,7 +1,7 @@
 """`planflow events`: what happened in a cycle, from this machine's database or over HTTP."""
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterator
 from enum import StrEnum
 from typing import Annotated, Any
 
@@ -44,24 +44,42 @@ def events(
         found = _over_http(desk, url, token, cycle, form, wanted)
     else:
         found = _locally(desk, cycle, as_name, form, wanted)
+    put(desk, found, [desk.word(f"event_{name}") for name in _COLUMNS], _row)
+
+
+def put(
+    desk: Desk, found: bytes | list[Answer], heading: list[str], row: Callable[[Answer], list[str]]
+) -> None:
+    """Write a file as it is, data as JSON, and all else as a table."""
     if isinstance(found, bytes):
         sys.stdout.write(found.decode())
         return
     if desk.as_json:
         desk.put("", {"items": found})
         return
-    desk.console().print(_table(desk, found))
-
-
-def _table(desk: Desk, found: Iterable[Answer]) -> Any:
     from rich.table import Table
 
-    table = Table(*(desk.word(f"event_{name}") for name in _COLUMNS))
+    table = Table(*heading)
     for one in found:
-        documents = "; ".join([*one["documents"], *one["cited_documents"]])
-        told = (one["recorded_at"], one["unit"] or "", one["kind"], one["round"], one["actor"])
-        table.add_row(*told, documents)
-    return table
+        table.add_row(*row(one))
+    desk.console().print(table)
+
+
+def _row(one: Answer) -> list[str]:
+    documents = "; ".join([*one["documents"], *one["cited_documents"]])
+    told = [one["recorded_at"], one["unit"] or "", one["kind"], one["round"], one["actor"]]
+    return [*told, documents]
+
+
+def all_pages(page: Callable[[str | None], Any]) -> Iterator[Answer]:
+    """All of a list of views, page by page."""
+    cursor = None
+    while True:
+        found = page(cursor)
+        yield from (one.model_dump(mode="json", by_alias=True) for one in found.items)
+        cursor = found.next
+        if cursor is None:
+            return
 
 
 def _over_http(
@@ -91,7 +109,7 @@ def _locally(
     form: Form | None,
     wanted: dict[str, str | None],
 ) -> bytes | list[Answer]:
-    from planflow.cli.plans import looking
+    from planflow.cli.entering import looking
     from planflow.services import searching
 
     asked = searching.Wanted(
@@ -99,24 +117,18 @@ def _locally(
         wanted["actor"],
         wanted["round"],
         wanted["kind"],
-        _moment("from", wanted["from"]),
-        _moment("to", wanted["to"]),
+        moment("from", wanted["from"]),
+        moment("to", wanted["to"]),
         wanted["document_no"],
     )
     with looking(desk, cycle, as_name, wanted["unit"] or "") as (site, reader, seen):
         if form:
             return searching.exported(site, reader, seen, asked, form)
-        found: list[Answer] = []
-        cursor = None
-        while True:
-            page = searching.search(site, reader, seen, asked, cursor)
-            found += [one.model_dump(mode="json") for one in page.items]
-            cursor = page.next
-            if cursor is None:
-                return found
+        return list(all_pages(lambda at: searching.search(site, reader, seen, asked, at)))
 
 
-def _moment(name: str, text: str | None) -> Any:
+def moment(name: str, text: str | None) -> Any:
+    """A time with its zone, where one was given. Raises `Refusal`."""
     import datetime as dt
 
     try:

@@ -36,7 +36,7 @@ def rounds(titles: Titles, plan: Answer, below: Sequence[Answer] = ()) -> Table:
     rows = [*_round_rows(titles, plan), *_gap_rows(titles, plan)]
     last = _headline(titles, plan, below)
     names = titles.among(*(row.figures for row in (*rows, last)))
-    table = _table(titles.of_plan(plan))
+    table = framed(titles.of_plan(plan))
     table.caption = word(
         "plan_of", cycle=titles.cycle, protocol=titles.protocol, state=titles.state(plan)
     )
@@ -118,14 +118,14 @@ def below(titles: Titles, plans: Sequence[Answer], root: Answer | None = None) -
     word = titles.word
     names = titles.among(*(one["headline"] for one in plans))
     with_states = len({one["state"] for one in plans if one["unit"] not in titles.idle}) > 1
-    table = _table(word("below", gap=word("gap")))
+    table = framed(word("below", gap=word("gap")))
     table.add_column(word("unit"), overflow="fold")
     if with_states:
         table.add_column(word("state"), overflow="fold")
     _add_indicators(table, titles, names)
 
     def add(one: Answer, addition: str, state: str, **style: Any) -> None:
-        cells = [_with_gap(titles, name, one) for name in names]
+        cells = [with_gap(titles, name, one) for name in names]
         named = Text.assemble((one["unit"], "dim"), " ", one["name"], " ", addition)
         named.rstrip()
         table.add_row(named, *([state] if with_states else []), *cells, **style)
@@ -139,7 +139,8 @@ def below(titles: Titles, plans: Sequence[Answer], root: Answer | None = None) -
     return table
 
 
-def _with_gap(titles: Titles, name: str, plan: Answer) -> str:
+def with_gap(titles: Titles, name: str, plan: Answer) -> str:
+    """A headline figure with its gap, if there is one."""
     found, gap = plan["headline"].get(name), plan["gaps"].get(name)
     if found is None:
         return NONE
@@ -150,7 +151,8 @@ def _with_gap(titles: Titles, name: str, plan: Answer) -> str:
 # Both
 
 
-def _table(heading: str) -> Table:
+def framed(heading: str) -> Table:
+    """A table as all of ours look."""
     return Table(
         title=Text(heading, style="bold"),
         box=box.ROUNDED,

@@ -69,6 +69,8 @@ def cycle(state: CycleState | None, event: Event, last_round: str) -> CycleState
         raise ValueError("a cycle's stream begins with cycle_opened")
     if event.kind == "cycle_dropped":
         return state.but(dropped=True, position=event.seq)
+    if event.kind == "part_erased":  # of a text that is in no state
+        return state.but(position=event.seq)
     if event.kind == "tree_changed":
         return state.but(position=event.seq, tree=event.seq)
     status = {"round_opened": "open", "round_closed": "closed", "round_reopened": "open"}[

@@ -1,7 +1,8 @@
 """Evidence that is checked without a server and without a database: events with their proofs (F10).
 
 Nothing in it is told that is not bound: what the events say stands in their leaves, which log they
-are of in the checkpoint that a key signed. A value withheld, or erased, leaves its digest.
+are of in the checkpoint that a key signed. A value withheld, or erased, leaves its digest; one that
+an event of the bundle says is erased is told apart.
 """
 
 import datetime as dt
@@ -87,8 +88,13 @@ class Checked:
     proofs: int = 0
     shown: int = 0
     withheld: int = 0
+    erased: int = 0
     runs: list[tuple[str, int, int]] = field(default_factory=list)
     protocols: set[str] = field(default_factory=set)
+    gone: set[tuple[str, str, int]] = field(default_factory=set)  # values of which digests are left
+    told: set[tuple[str, str, int]] = field(
+        default_factory=set
+    )  # those that an event says are erased
 
 
 def read(raw: bytes) -> Evidence:
@@ -128,6 +134,8 @@ def check(evidence: Evidence, protocol: bytes, pinned: str | None = None) -> Che
         done.signatures += 1
     for run in evidence.runs:
         _check_run(run, heads, done)
+    done.erased = len(done.gone & done.told)
+    done.withheld = len(done.gone) - done.erased
     if not done.events or not done.proofs:
         raise Refusal("evidence_empty")
     digest = sha256(protocol).hexdigest()
@@ -195,9 +203,21 @@ def _count(done: Checked, fields: dict[str, Any], entries: tuple[Entry, ...]) ->
     done.events += 1
     done.proofs += 1
     done.shown += sum(entry.value is not None for entry in entries)
-    done.withheld += sum(entry.value is None for entry in entries)
+    done.gone |= {(fields["id"], one.part, one.number) for one in entries if one.value is None}
+    if fields["kind"] == "part_erased":
+        done.told.update(_erased(entries))
     if fields["kind"] == "cycle_opened":
         done.protocols.update(_digests(entries))
+
+
+def _erased(entries: tuple[Entry, ...]) -> Iterator[tuple[str, str, int]]:
+    for entry in entries:
+        if entry.part == "erased" and entry.value is not None:
+            try:
+                told = orjson.loads(entry.value)
+                yield from [(told["event"], told["part"], number) for number in told["numbers"]]
+            except (ValueError, TypeError, KeyError):
+                continue
 
 
 def _digests(entries: tuple[Entry, ...]) -> Iterator[str]:

@@ -21,10 +21,11 @@ from planflow.ledger.evidence import Evidence, Proven, Run, Value
 from planflow.ledger.leaf import SINGLE, Entry
 from planflow.ledger.note import encode
 from planflow.ledger.proofs import inclusion
-from planflow.services import keys, people
+from planflow.services import keys, people, reads
 from planflow.services.people import Reader
 from planflow.services.site import Site
 from planflow.store import evidence, ledger, trees
+from planflow.store.accesses import Access
 from planflow.store.seats import CycleHead, cycle_head
 from planflow.store.transaction import Tx
 
@@ -62,18 +63,20 @@ def plan_bundle(site: Site, reader: Reader, cycle: str, unit: str) -> bytes:
     `too_large`.
     """
 
-    def work(tx: Tx) -> bytes:
+    def work(tx: Tx) -> tuple[bytes, list[Access]]:
         head, standings, place = _seen(site, tx, reader, cycle, unit)
         own = evidence.of_stream(tx, plan_stream(cycle, place.id), MOST_EVENTS + 1)
-        return _bundle(site, tx, Sight(head, standings, frozenset({unit}), frozenset(own)), own)
+        sight = Sight(head, standings, frozenset({unit}), frozenset(own))
+        made, paths = _bundle(site, tx, sight, own)
+        return made, reads.of_others("bundle", reader, standings, paths, cycle=cycle, unit=place)
 
-    return site.database.read(work)
+    return reads.answered(site, reader.user_id, work)
 
 
 def round_bundle(site: Site, reader: Reader, cycle: str, name: str, unit: str | None) -> bytes:
     """A round in the reader's scope, or at and below a unit in it. Raises the same."""
 
-    def work(tx: Tx) -> bytes:
+    def work(tx: Tx) -> tuple[bytes, list[Access]]:
         head, standings, place = _seen(site, tx, reader, cycle, unit)
         rounds = head.negotiation.protocol.rounds_by_name
         if name not in rounds:
@@ -83,9 +86,14 @@ def round_bundle(site: Site, reader: Reader, cycle: str, name: str, unit: str | 
         scopes = scopes if unit is None else [place.path]
         own = evidence.of_round(tx, cycle, scopes, name, MOST_EVENTS + 1)
         codes = frozenset(path.rpartition("/")[2] for path in scopes)
-        return _bundle(site, tx, Sight(head, standings, codes, frozenset(own)), own)
+        made, paths = _bundle(site, tx, Sight(head, standings, codes, frozenset(own)), own)
+        about = place if unit else None
+        asked = {"round": name}
+        return made, reads.of_others(
+            "bundle", reader, standings, paths, cycle=cycle, unit=about, asked=asked
+        )
 
-    return site.database.read(work)
+    return reads.answered(site, reader.user_id, work)
 
 
 def _seen(
@@ -101,7 +109,8 @@ def _seen(
     return head, standings, place
 
 
-def _bundle(site: Site, tx: Tx, sight: Sight, own: list[str]) -> bytes:
+def _bundle(site: Site, tx: Tx, sight: Sight, own: list[str]) -> tuple[bytes, list[str]]:
+    """The file, and the place of the plan of each event that it shows whole."""
     cycle = sight.head.state.id
     ids = [*own, *evidence.of_stream(tx, cycle_stream(cycle), MOST_EVENTS + 1)]
     found = {one.id: one for one in evidence.events(tx, ids)}
@@ -145,7 +154,8 @@ def _bundle(site: Site, tx: Tx, sight: Sight, own: list[str]) -> bytes:
         ],
     )
     text = evidence.protocol_text(tx, sight.head.negotiation.digest)
-    return bundle.pack(proofs_of.written(content), text.encode())
+    shown = [paths[one.stream] for one in found.values() if one.stream in readable]
+    return bundle.pack(proofs_of.written(content), text.encode()), shown
 
 
 def _cited(events: Iterable[Stored]) -> set[str]:

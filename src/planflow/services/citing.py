@@ -3,13 +3,14 @@
 from dataclasses import dataclass, field
 
 from planflow.errors import Finding, Refusal, invalid
-from planflow.services import searching
+from planflow.services import reads, searching
 from planflow.services.cycles import head_of
-from planflow.services.people import Reader
+from planflow.services.people import Reader, standings
 from planflow.services.review_views import ChainView, DocumentView
 from planflow.services.site import Site
 from planflow.store import documents
-from planflow.store.documents import Link
+from planflow.store.accesses import Access
+from planflow.store.documents import Link, Named
 from planflow.store.searches import Search
 from planflow.store.transaction import Tx
 
@@ -42,7 +43,7 @@ class _Chain:
 def chain(site: Site, reader: Reader, cycle: str, document_no: str | None) -> ChainView:
     """A document with all that it cites and all that cites it. Raises `Refusal`."""
 
-    def work(tx: Tx) -> ChainView:
+    def work(tx: Tx) -> tuple[ChainView, list[Access]]:
         head = head_of(site, tx, reader, cycle, "none")
         if not document_no:
             raise invalid(Finding("missing", {"field": "document_no"}, "document_no"))
@@ -55,22 +56,29 @@ def chain(site: Site, reader: Reader, cycle: str, document_no: str | None) -> Ch
             raise Refusal("not_found", {"kind": "document", "name": document_no[:100]})
         ordered = sorted(named, key=lambda one: (found.places[one], one))
         links = {link for link in found.links if set(link) <= named.keys()}
-        return ChainView(
+        seen, shown = standings(site, tx, reader, head.tree), [named[one] for one in ordered]
+        view = ChainView(
             cycle=cycle,
             document_no=document_no,
             whole=found.whole,
-            documents=[
-                DocumentView(
-                    document_no=one,
-                    distance=found.places[one],
-                    cites=sorted(cited for by, cited in links if by == one),
-                    cited_by=sorted(by for by, cited in links if cited == one),
-                    carried=named[one].carried,
-                    cited=named[one].cited,
-                    events=[searching.view(each) for each in named[one].first],
-                )
-                for one in ordered
-            ],
+            documents=[_document(one, named[one], found.places[one], links) for one in ordered],
+        )
+        paths = {each.id: each.path for one in shown for each in one.first if each.unit}
+        asked = {"document_no": document_no}
+        return view, reads.of_others(
+            "documents", reader, seen, paths.values(), cycle=cycle, asked=asked
         )
 
-    return site.database.read(work)
+    return reads.answered(site, reader.user_id, work)
+
+
+def _document(number: str, named: Named, distance: int, links: set[Link]) -> DocumentView:
+    return DocumentView(
+        document_no=number,
+        distance=distance,
+        cites=sorted(cited for by, cited in links if by == number),
+        cited_by=sorted(by for by, cited in links if cited == number),
+        carried=named.carried,
+        cited=named.cited,
+        events=[searching.view(each) for each in named.first],
+    )

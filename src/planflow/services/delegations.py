@@ -13,13 +13,14 @@ from planflow.domain.events import Draft, spoken
 from planflow.domain.moments import ZONE, begin_of, end_of
 from planflow.domain.parsing import parse
 from planflow.errors import Finding, Refusal, guard_failed, invalid
-from planflow.services import calls, people
+from planflow.services import calls, people, reads
 from planflow.services.calls import Call
 from planflow.services.people import Reader
 from planflow.services.site import Site, site_event
 from planflow.services.views import Page, Receipt
 from planflow.store import grants
 from planflow.store import people as accounts
+from planflow.store.accesses import Access
 from planflow.store.appending import Recorded
 from planflow.store.grants import Delegation
 from planflow.store.sites import KeyUsed
@@ -88,15 +89,19 @@ def delegate(site: Site, reader: Reader, call: Call) -> DelegationView:
 def list_delegations(
     site: Site, reader: Reader, cursor: str | None, limit: int | None = None
 ) -> Page[DelegationView]:
-    """What the reader has delegated, what rests on it, and what was delegated to them."""
+    """What the reader has delegated, what rests on it, and what was delegated to them.
+
+    It shows names of others: that somebody read them is recorded.
+    """
     size = min(limit or site.settings.page_limit, site.settings.page_limit)
 
-    def work(tx: Tx) -> Page[DelegationView]:
+    def work(tx: Tx) -> tuple[Page[DelegationView], list[Access]]:
         found = grants.delegations(tx, reader.user_id, cursor or "", size + 1)
         items = _views(site, tx, found[:size])
-        return Page(items=items, next=items[-1].id if len(found) > size else None)
+        shown = [Access("delegations", items=len(items))] if items else []
+        return Page(items=items, next=items[-1].id if len(found) > size else None), shown
 
-    return site.database.read(work)
+    return reads.answered(site, reader.user_id, work)
 
 
 def end_delegation(site: Site, reader: Reader, call: Call, delegation: str) -> DelegationView:

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
@@ -48,15 +49,17 @@ def add_user(site: Site, name: str, password: str, role: str, unit: str | None) 
         raise invalid(*findings)
     # An existing account keeps its password: no time is spent on another one.
     known = site.database.read(lambda tx: people.account(tx, name))
-    hashed = known.password_hash if known else _hasher().hash(password)
+    kept = known.password_hash if known else hashed(password)
 
     def work(tx: Tx) -> None:
         unit_id = people.unit_id(tx, unit) if unit else None
         if unit and unit_id is None:
             raise invalid(Finding("unknown_unit", {"unit": unit, "parent": ""}, "unit"))
         found = people.account(tx, name)
+        if found is not None and found.name == found.id:  # a person who was erased stays so
+            raise invalid(Finding("bad_name", {"field": "name"}, "name"))
         if found is None:
-            found = Account(site.mint(), name, hashed)
+            found = Account(site.mint(), name, kept)
             people.add_account(tx, found)
             # The name is a part of its own: it can be erased, and the pseudonym stays.
             parts = {"account": {"id": found.id}, "name": name}
@@ -95,15 +98,24 @@ def revoke(site: Site, name: str, role: str, unit: str | None) -> int:
         held = [] if missing else grants.running(tx, found.id, role, unit_id, now)
         if not held:
             raise Refusal("not_found", {"kind": "grant", "name": f"{role} {unit or ''}".strip()})
-        for one in held:
-            terms = {"grant": one, "account": found.id, "by": SHELL, "at": now.isoformat()}
-            parts = {"grant": terms}
-            event = Draft("grant_ended", "", "", parts, site.mint())
-            site_event(site, tx, event, site.shell())
-            grants.end(tx, one, now, SHELL)
+        end_grants(site, tx, found.id, held, now)
         return len(held)
 
     return site.database.write(work)
+
+
+def end_grants(site: Site, tx: Tx, account_id: str, held: Sequence[str], now: dt.datetime) -> None:
+    """End grants of an account from the command line, each by an event and a row of its own (F9)."""
+    for one in held:
+        terms = {"grant": one, "account": account_id, "by": SHELL, "at": now.isoformat()}
+        event = Draft("grant_ended", "", "", {"grant": terms}, site.mint())
+        site_event(site, tx, event, site.shell())
+        grants.end(tx, one, now, SHELL)
+
+
+def hashed(password: str) -> str:
+    """A password as it is kept."""
+    return _hasher().hash(password)
 
 
 def sign_in(site: Site, username: str, password: str) -> TokenView:
@@ -208,4 +220,4 @@ def _hasher() -> PasswordHash:
 
 @cache
 def _nobody() -> str:
-    return _hasher().hash(secrets.token_urlsafe(16))
+    return hashed(secrets.token_urlsafe(16))

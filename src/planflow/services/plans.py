@@ -13,8 +13,9 @@ from planflow.engine import silence
 from planflow.engine.scene import Scene
 from planflow.engine.state import NEW_PLAN
 from planflow.errors import Finding, Refusal, invalid
+from planflow.ledger.chain import Stored
 from planflow.ledger.leaf import unseal
-from planflow.services import comparing, sights
+from planflow.services import comparing, reads, sights
 from planflow.services.comparing import Shown
 from planflow.services.people import Reader
 from planflow.services.showing import diff_view, plan_view
@@ -22,6 +23,7 @@ from planflow.services.sights import Sight
 from planflow.services.site import Site
 from planflow.services.views import DiffView, EventView, Page, PlanView
 from planflow.store import planting, reading, surveys, trees
+from planflow.store.accesses import Access
 from planflow.store.reading import Stage
 from planflow.store.seats import CycleHead
 from planflow.store.transaction import Tx
@@ -88,35 +90,42 @@ def list_plans(
 def history(
     site: Site, reader: Reader, cycle: str, unit: str, cursor: str | None, limit: int | None = None
 ) -> Page[EventView]:
-    """A plan's events in order; free texts that were erased are absent."""
+    """A plan's events in order; free texts that were erased are absent.
+
+    What others said is shown: that somebody read it is recorded.
+    """
     size = min(limit or site.settings.page_limit, site.settings.page_limit)
     after = int(cursor) if cursor and _CURSOR.fullmatch(cursor) else 0
 
-    def work(tx: Tx) -> Page[EventView]:
+    def work(tx: Tx) -> tuple[Page[EventView], list[Access]]:
         sight = sights.of_plan(site, tx, reader, cycle, unit, "none")
         stream = plan_stream(cycle, sight.unit.id)
         found = list(surveys.events(tx, stream, after, size + 1))
-        items = []
-        for stored in found[:size]:
-            event = unseal(stored.leaf, stored.entries)
-            items.append(
-                EventView(
-                    id=event.id,
-                    seq=event.seq,
-                    kind=event.kind,
-                    round=event.round,
-                    recorded_at=event.recorded_at,
-                    actor=event.actor,
-                    grant=event.grant,
-                    delegators=list(event.delegators),
-                    cites=list(event.cites),
-                    parts=dict(event.parts),
-                    chain=stored.chain.hex(),
-                )
-            )
-        return Page(items=items, next=str(items[-1].seq) if len(found) > size else None)
+        items = [_event(stored) for stored in found[:size]]
+        paths = [sight.unit.path] * len(items)
+        shown = reads.of_others(
+            "history", reader, sight.standings, paths, cycle=cycle, unit=sight.unit
+        )
+        return Page(items=items, next=str(items[-1].seq) if len(found) > size else None), shown
 
-    return site.database.read(work)
+    return reads.answered(site, reader.user_id, work)
+
+
+def _event(stored: Stored) -> EventView:
+    event = unseal(stored.leaf, stored.entries)
+    return EventView(
+        id=event.id,
+        seq=event.seq,
+        kind=event.kind,
+        round=event.round,
+        recorded_at=event.recorded_at,
+        actor=event.actor,
+        grant=event.grant,
+        delegators=list(event.delegators),
+        cites=list(event.cites),
+        parts=dict(event.parts),
+        chain=stored.chain.hex(),
+    )
 
 
 def diff(

@@ -120,3 +120,22 @@ class ChainView(View):
     document_no: str
     whole: bool
     documents: list[DocumentView]
+
+
+class AccessView(View):
+    """One answer that showed somebody what belongs to others.
+
+    `actor` is the reader's pseudonym, `shell` for the command line itself. `unit` is what was asked for,
+    or where the grant is; `asked` names the filters, with a star for a value that is not kept. `items`
+    counts what was shown of others.
+    """
+
+    id: str
+    recorded_at: dt.datetime
+    actor: str
+    grant: str | None
+    kind: str
+    cycle: str | None
+    unit: str | None
+    asked: list[str]
+    items: int

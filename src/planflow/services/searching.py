@@ -1,27 +1,25 @@
 """Search over the events of a cycle in the reader's scope, page by page or as a file (F5)."""
 
 import datetime as dt
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from functools import partial
 
 from planflow.access import table as access
 from planflow.errors import Finding, Refusal, invalid
-from planflow.exchange import export
-from planflow.ledger.leaf import format_time, unseal
+from planflow.ledger.leaf import unseal
+from planflow.services import paging, reads
 from planflow.services.cycles import head_of
 from planflow.services.people import Reader, standings
 from planflow.services.review_views import FoundView
 from planflow.services.site import Site
 from planflow.services.views import Page
 from planflow.store import searches, trees
+from planflow.store.accesses import Access
 from planflow.store.searches import Found, Search
 from planflow.store.seats import CycleHead
 from planflow.store.transaction import Tx
 
-FORMATS = {"csv": "text/csv; charset=utf-8", "jsonl": "application/jsonl"}
-MOST_EVENTS = 50_000
-_AT_ONCE = 1_000
-_BETWEEN = "~"
+_TOLD = ("round", "start", "end")  # filters whose values are nobody's name
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,28 +46,29 @@ def search(
     """A page of events, oldest first. Raises `Refusal`."""
     size = min(limit or site.settings.page_limit, site.settings.page_limit)
 
-    def work(tx: Tx) -> Page[FoundView]:
-        asked = _asked(site, tx, reader, head_of(site, tx, reader, cycle, "none"), wanted)
-        found = searches.page(tx, cycle, asked, _place(cursor), size + 1)
-        last = _cursor(found[size - 1]) if len(found) > size else None
-        return Page(items=[view(one) for one in found[:size]], next=last)
+    def work(tx: Tx) -> tuple[Page[FoundView], list[Access]]:
+        head = head_of(site, tx, reader, cycle, "none")
+        asked = _asked(site, tx, reader, head, wanted)
+        found = searches.page(tx, cycle, asked, paging.place(cursor), size + 1)
+        last = paging.cursor(found[size - 1]) if len(found) > size else None
+        shown = _shown(site, tx, reader, head, wanted, found[:size], "events")
+        return Page(items=[view(one) for one in found[:size]], next=last), shown
 
-    return site.database.read(work)
+    return reads.answered(site, reader.user_id, work)
 
 
 def exported(site: Site, reader: Reader, cycle: str, wanted: Wanted, form: str) -> bytes:
     """All events found as one file, CSV or JSON Lines. Raises `Refusal`; `too_large` for too many."""
 
-    def work(tx: Tx) -> bytes:
-        asked = _asked(site, tx, reader, head_of(site, tx, reader, cycle, "none"), wanted)
-        rows = [view(one).model_dump(mode="json") for one in _all(tx, cycle, asked)]
-        if form == "csv":
-            return export.as_csv(list(FoundView.model_fields), rows)
-        return export.as_lines(rows)
+    def work(tx: Tx) -> tuple[bytes, list[Access]]:
+        head = head_of(site, tx, reader, cycle, "none")
+        asked = _asked(site, tx, reader, head, wanted)
+        found = list(paging.everything(partial(searches.page, tx, cycle, asked)))
+        shown = _shown(site, tx, reader, head, wanted, found, "events_file")
+        return paging.written(form, FoundView, [view(one) for one in found]), shown
 
-    if form not in FORMATS:
-        raise invalid(Finding("wrong_shape", {"field": "format"}, "format"))
-    return site.database.read(work)
+    paging.check_form(form)
+    return reads.answered(site, reader.user_id, work)
 
 
 def sight(site: Site, reader: Reader, cycle: str, unit: str | None = None) -> None:
@@ -129,28 +128,26 @@ def _asked(site: Site, tx: Tx, reader: Reader, head: CycleHead, wanted: Wanted) 
     )
 
 
-def _all(tx: Tx, cycle: str, asked: Search) -> Iterator[Found]:
-    after, count = None, 0
-    while found := searches.page(tx, cycle, asked, after, _AT_ONCE):
-        count += len(found)
-        if count > MOST_EVENTS:
-            raise Refusal("too_large", {"limit": MOST_EVENTS})
-        yield from found
-        after = (found[-1].recorded_at, found[-1].id)
+def _shown(
+    site: Site,
+    tx: Tx,
+    reader: Reader,
+    head: CycleHead,
+    wanted: Wanted,
+    found: list[Found],
+    kind: str,
+) -> list[Access]:
+    """The cycle's own events are everybody's, as the cycle is; the others are their unit's."""
+    return reads.of_others(
+        kind,
+        reader,
+        standings(site, tx, reader, head.tree),
+        (one.path for one in found if one.unit),
+        cycle=head.state.id,
+        unit=trees.node(site.database, tx, head.tree, wanted.unit) if wanted.unit else None,
+        asked=reads.filters(_filters(wanted), _TOLD),
+    )
 
 
-def _cursor(one: Found) -> str:
-    return f"{format_time(one.recorded_at)}{_BETWEEN}{one.id}"
-
-
-def _place(cursor: str | None) -> tuple[dt.datetime, str] | None:
-    if not cursor:
-        return None
-    at, _, last = cursor.partition(_BETWEEN)
-    try:
-        moment = dt.datetime.fromisoformat(at)
-        if moment.tzinfo is not None and last:
-            return moment.astimezone(dt.UTC), last
-    except (ValueError, OverflowError):
-        pass
-    raise invalid(Finding("wrong_shape", {"field": "cursor"}, "cursor"))
+def _filters(wanted: Wanted) -> dict[str, object]:
+    return {name: one for name, one in asdict(wanted).items() if name != "unit"}

@@ -2,8 +2,10 @@
 
 from planflow.access.table import READERS
 from planflow.errors import Refusal
-from planflow.services.site import Site
+from planflow.services import reads
+from planflow.services.site import SHELL, Site
 from planflow.store import people, trees
+from planflow.store.accesses import Access
 from planflow.store.seats import cycle_head
 from planflow.store.transaction import Tx
 
@@ -17,14 +19,18 @@ def latest_cycle(site: Site, unit: str) -> str:
 
 
 def readers(site: Site, cycle: str, unit: str) -> list[str]:
-    """Names of the users in whose scope a unit lies. Raises `Refusal` `not_found`."""
+    """Names of the users in whose scope a unit lies; that they were looked up is recorded.
 
-    def work(tx: Tx) -> list[str]:
+    Raises `Refusal` `not_found`.
+    """
+
+    def work(tx: Tx) -> tuple[list[str], list[Access]]:
         head = cycle_head(site.database, tx, cycle)
         place = trees.node(site.database, tx, head.tree, unit) if head else None
         if head is None or place is None:
             raise Refusal("not_found", {"kind": "unit", "name": unit})
         above = trees.nodes(site.database, tx, head.tree, [unit, *place.ancestors])
-        return people.names_at(tx, [one.id for one in above.values()], READERS, site.clock())
+        names = people.names_at(tx, [one.id for one in above.values()], READERS, site.clock())
+        return names, [Access("accounts", "", cycle, place.id, len(names))] if names else []
 
-    return site.database.read(work)
+    return reads.answered(site, SHELL, work)

@@ -52,8 +52,7 @@ def named(
         select(
             by,
             *(EVENTS.c[name] for name in ("id", "recorded_at", "leaf")),
-            UNITS.c.code,
-            UNITS.c.name,
+            *searches.UNIT,
             _count(by, own=True).label("carried"),
             _count(by, own=False).label("cited"),
             func.row_number()
@@ -72,7 +71,7 @@ def named(
     told = searches.documents(tx, sorted({row.id for row in rows}))
     found: dict[str, Named] = {}
     for row in rows:
-        one = Found(row.id, row.recorded_at, row.leaf, row.code or "", row.name or "", told[row.id])
+        one = searches.found(row, told[row.id])
         before = found.get(row.document_no)
         events = (*(before.first if before else ()), one)
         found[row.document_no] = Named(row.carried, row.cited, events)

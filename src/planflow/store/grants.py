@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from sqlalchemy import ColumnElement, exists, insert, or_, select
+from sqlalchemy import ColumnElement, exists, insert, or_, select, true
 
 from planflow.access.grants import Grant
 from planflow.store.tables import (
@@ -95,14 +95,19 @@ def grant_of(row: Any) -> Grant:
 
 def running(tx: Tx, account_id: str, role: str, unit_id: str | None, now: dt.datetime) -> list[str]:
     """Ids of an account's grants of a role at a unit that are not over, begun or not."""
+    where = (GRANTS.c.role == role) & (GRANTS.c.unit_id == unit_id)
+    return _not_over(tx, account_id, where, now)
+
+
+def held(tx: Tx, account_id: str, now: dt.datetime) -> list[str]:
+    """Ids of all of an account's grants that are not over, begun or not."""
+    return _not_over(tx, account_id, true(), now)
+
+
+def _not_over(tx: Tx, account_id: str, where: ColumnElement[bool], now: dt.datetime) -> list[str]:
     ended = exists().where(ENDS.c.grant_id == GRANTS.c.id)
-    query = select(GRANTS.c.id).where(
-        GRANTS.c.account_id == account_id,
-        GRANTS.c.role == role,
-        GRANTS.c.unit_id == unit_id,
-        or_(GRANTS.c.valid_to.is_(None), GRANTS.c.valid_to > now),
-        ~ended,
-    )
+    dated = or_(GRANTS.c.valid_to.is_(None), GRANTS.c.valid_to > now)
+    query = select(GRANTS.c.id).where(GRANTS.c.account_id == account_id, where, dated, ~ended)
     return list(tx.connection.execute(query.order_by(GRANTS.c.id)).scalars())
 
 

@@ -6,11 +6,14 @@ triggers.
 
 from sqlalchemy import Connection, inspect, text
 
+from planflow.config import LEAST_ACCESS_DAYS
 from planflow.store import ledger_tables, tables
+from planflow.store.access_tables import AccessRecordRow
 from planflow.store.tables import METADATA
 
 INSERT_ONLY = (*tables.INSERT_ONLY, *ledger_tables.INSERT_ONLY)
 ERASABLE = "event_part"
+AGEING = AccessRecordRow.__tablename__  # its rows are never changed, and go once they are old
 _REFUSAL = "append_only"
 
 
@@ -29,7 +32,7 @@ def allow(connection: Connection, role: str) -> None:
     for name in sorted(METADATA.tables):
         rights = "SELECT, INSERT"
         if name not in (*INSERT_ONLY, ERASABLE):
-            rights += ", UPDATE, DELETE"
+            rights += ", DELETE" if name == AGEING else ", UPDATE, DELETE"
         connection.execute(text(f'REVOKE ALL ON TABLE "{name}" FROM {quoted}'))
         connection.execute(text(f'GRANT {rights} ON TABLE "{name}" TO {quoted}'))
     connection.execute(text(f'GRANT UPDATE (salt, value) ON TABLE "{ERASABLE}" TO {quoted}'))
@@ -51,10 +54,13 @@ def _keys(name: str) -> list[tuple[str, ...]]:
 
 
 def _protect_sqlite(connection: Connection, names: set[str]) -> None:
-    for name in (*INSERT_ONLY, ERASABLE):
+    for name in (*INSERT_ONLY, ERASABLE, AGEING):
         if name not in names:
             continue
-        changed = "1"
+        changed, gone = "1", "1"
+        if name == AGEING:
+            old = f"strftime('%Y-%m-%d %H:%M:%f', 'now', '-{LEAST_ACCESS_DAYS} days')"
+            gone = f"NOT (OLD.recorded_at <= {old})"
         if name == ERASABLE:
             # Only an erasure passes: salt and value become null together, all else stays.
             changed = (
@@ -65,7 +71,7 @@ def _protect_sqlite(connection: Connection, names: set[str]) -> None:
         # REPLACE fires delete triggers only with recursive_triggers, which another program may leave
         # off: so a row that would be replaced is refused before it is inserted.
         taken = " OR ".join(_row_taken(name, key) for key in _keys(name))
-        for event, when in (("UPDATE", changed), ("DELETE", "1"), ("INSERT", taken)):
+        for event, when in (("UPDATE", changed), ("DELETE", gone), ("INSERT", taken)):
             trigger = f"{name}_refuse_{event.lower()}"
             connection.execute(text(f'DROP TRIGGER IF EXISTS "{trigger}"'))
             connection.execute(
@@ -96,13 +102,32 @@ def _protect_postgresql(connection: Connection, names: set[str]) -> None:
             f" RAISE EXCEPTION '{_REFUSAL}: %', TG_TABLE_NAME USING ERRCODE = 'PF001'; END $$"
         )
     )
-    for name in (*INSERT_ONLY, ERASABLE):
-        if name not in names:
-            continue
-        events = "DELETE OR TRUNCATE" if name == ERASABLE else "UPDATE OR DELETE OR TRUNCATE"
-        _trigger(connection, name, "refuse", f"BEFORE {events}", "STATEMENT", "planflow_refuse")
-        if name == ERASABLE:
-            _trigger(connection, name, "erase_only", "BEFORE UPDATE", "ROW", "planflow_erase_only")
+    connection.execute(
+        text(
+            "CREATE OR REPLACE FUNCTION planflow_keep_young() RETURNS trigger LANGUAGE plpgsql "
+            "SET search_path = pg_catalog AS "  # no clock but the server's own
+            f"$$ BEGIN IF OLD.recorded_at <= now() - interval '{LEAST_ACCESS_DAYS} days' THEN RETURN OLD;"
+            f" END IF; RAISE EXCEPTION '{_REFUSAL}: %', TG_TABLE_NAME USING ERRCODE = 'PF001'; END $$"
+        )
+    )
+    for name in (*INSERT_ONLY, ERASABLE, AGEING):
+        if name in names:
+            for trigger in _TRIGGERS.get(name, [_REFUSE_ALL]):
+                _trigger(connection, name, *trigger)
+
+
+# Suffix, events, for each what, function.
+_REFUSE_ALL = ("refuse", "BEFORE UPDATE OR DELETE OR TRUNCATE", "STATEMENT", "planflow_refuse")
+_TRIGGERS = {
+    ERASABLE: [
+        ("refuse", "BEFORE DELETE OR TRUNCATE", "STATEMENT", "planflow_refuse"),
+        ("erase_only", "BEFORE UPDATE", "ROW", "planflow_erase_only"),
+    ],
+    AGEING: [
+        ("refuse", "BEFORE UPDATE OR TRUNCATE", "STATEMENT", "planflow_refuse"),
+        ("keep", "BEFORE DELETE", "ROW", "planflow_keep_young"),
+    ],
+}
 
 
 def _trigger(

@@ -12,6 +12,7 @@ from planflow.store.tables import CitationRow, CycleUnitRow, EventRow, table
 from planflow.store.transaction import Tx
 
 EVENTS, UNITS, CITATIONS = table(EventRow), table(CycleUnitRow), table(CitationRow)
+UNIT = (UNITS.c.code, UNITS.c.name, UNITS.c.path)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,7 @@ class Found:
     unit: str
     name: str
     documents: dict[str, bool]
+    path: str = ""
 
 
 def page(
@@ -50,10 +52,13 @@ def page(
     """Events found, oldest first, from behind a place on."""
     rows = tx.connection.execute(statement(cycle, search, after, limit)).all()
     named = documents(tx, [row.id for row in rows])
-    return [
-        Found(row.id, row.recorded_at, row.leaf, row.code or "", row.name or "", named[row.id])
-        for row in rows
-    ]
+    return [found(row, named[row.id]) for row in rows]
+
+
+def found(row: Any, named: dict[str, bool]) -> Found:
+    """An event from its row, and the documents it names."""
+    unit = (row.code or "", row.name or "")
+    return Found(row.id, row.recorded_at, row.leaf, *unit, named, row.path or "")
 
 
 def statement(
@@ -62,7 +67,7 @@ def statement(
     """The one statement of a page, whatever is looked for."""
     here = and_(UNITS.c.cycle_id == EVENTS.c.cycle_id, UNITS.c.unit_id == EVENTS.c.unit_id)
     query = (
-        select(EVENTS.c.id, EVENTS.c.recorded_at, EVENTS.c.leaf, UNITS.c.code, UNITS.c.name)
+        select(*(EVENTS.c[name] for name in ("id", "recorded_at", "leaf")), *UNIT)
         .select_from(EVENTS.outerjoin(UNITS, here))
         .where(EVENTS.c.cycle_id == cycle, *wanted(cycle, search))
         .order_by(EVENTS.c.recorded_at, EVENTS.c.id)

@@ -86,6 +86,9 @@ COMPUTED = {
     ("src/planflow/services/people.py", "_account_faults"): Made(
         codes=("role_needs_unit", "role_without_unit")
     ),
+    ("src/planflow/store/audit/erasures.py", "_finding"): Made(
+        codes=("erasure_unrecorded", "erasure_undone")
+    ),
     ("src/planflow/store/faults.py", "fault_of"): Made(("_POSTGRESQL", "_SQLITE")),
 }
 # The noun of a computed code is a parameter of its own name.

@@ -12,6 +12,7 @@ from planflow.ledger.epochs import KIND
 from planflow.ledger.leaf import Entry
 from planflow.store.audit import citations
 from planflow.store.audit.course import AT_ONCE, Course, instant, octets, raw
+from planflow.store.audit.erasures import Erasures
 from planflow.store.tables import CycleRow, EventPartRow, EventRow, PlanRow, SiteRow, table
 from planflow.store.transaction import Tx
 
@@ -21,13 +22,15 @@ PLANS, CYCLES, SITES = table(PlanRow), table(CycleRow), table(SiteRow)
 
 def findings(tx: Tx, course: Course) -> Iterator[Finding]:
     """Walk all streams; of each, the first event that is wrong."""
-    walk = _Walk("", course)
+    erased = Erasures()
+    walk = _Walk("", course, erased)
     for row, entries, named in _events(tx):
         if row.stream != walk.stream:
             yield from walk.end(tx)
-            walk = _Walk(row.stream, course)
+            walk = _Walk(row.stream, course, erased)
         yield from walk.step(row, entries, named)
     yield from walk.end(tx)
+    yield from erased.findings(tx)
     yield from _without_events(tx)
     orphans = select(PARTS.c.event_id, PARTS.c.part).outerjoin(
         EVENTS, EVENTS.c.id == PARTS.c.event_id
@@ -41,9 +44,9 @@ def findings(tx: Tx, course: Course) -> Iterator[Finding]:
 class _Walk:
     """One stream, from its first event to its head. After the first break nothing follows."""
 
-    def __init__(self, stream: str, course: Course) -> None:
+    def __init__(self, stream: str, course: Course, erased: Erasures) -> None:
         self.stream = stream
-        self._course = course
+        self._course, self._erased = course, erased
         self._broken = False
         self._seq, self._chain, self._last, self._id = 0, START, "", ""
 
@@ -61,6 +64,7 @@ class _Walk:
             self._broken = True
             yield found.finding
         else:
+            self._erased.see(row, entries)
             yield from citations.findings(row, entries, named)
         self._seq, self._chain, self._id = self._seq + 1, chain, row.id
         self._last = instant(row.recorded_at)

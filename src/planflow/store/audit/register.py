@@ -75,6 +75,9 @@ def _told(tx: Tx, event: Event, ids: _Ids) -> Iterator[Finding]:
         ids.accounts.add(own)
         named = {"name": parts["name"]} if "name" in parts else {}  # erased: nothing to compare
         yield from _one(tx, ACCOUNTS, own, {"id": own, **named})
+    elif event.kind == "user_erased":  # from then on the pseudonym is the name
+        own = parts["account"]["id"]
+        yield from _one(tx, ACCOUNTS, own, {"name": own})
     elif event.kind in ("grant_given", "grant_delegated"):
         terms = parts["grant"]
         ids.grants.add(terms["grant"])
