@@ -43,7 +43,7 @@ _BODY = {
 @router.post(
     "/token",
     response_model=TokenView,
-    responses=refusals((401, 413, 422, 500, 503)),
+    responses=refusals((401, 408, 413, 422, 500, 503)),
     openapi_extra=_BODY,
 )
 async def token(request: Request, door: Opened) -> Response:

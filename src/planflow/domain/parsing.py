@@ -12,6 +12,7 @@ from planflow.errors import Finding, Refusal, invalid
 
 T = TypeVar("T", bound=BaseModel)
 _TOLD_AT_MOST = 100
+DEEPEST = 32
 
 _CODES = {
     "missing": "missing",
@@ -43,11 +44,13 @@ def parse(kind: type[T], raw: bytes) -> T:
     if _NUL.search(raw):
         raise invalid(Finding("bad_text"))
     try:
-        json.loads(raw or b"{}", object_pairs_hook=_without_repeats)
+        _check_depth(json.loads(raw or b"{}", object_pairs_hook=_without_repeats))
         return kind.model_validate_json(raw or b"{}")
     except ValidationError as error:
         raise refusal(error) from None
-    except (ValueError, RecursionError) as error:  # no JSON, too deep, or a number beyond reading
+    except RecursionError:
+        raise _too_deep() from None
+    except ValueError as error:  # no JSON, or a number beyond reading
         if "integer string" in str(error):
             raise invalid(Finding("out_of_range", {"field": "", "limit": LARGEST})) from None
         raise invalid(Finding("malformed_json", {"field": ""})) from None
@@ -74,6 +77,21 @@ def refusal(error: ValidationError) -> Refusal:
         finding = _finding(fault)
         seen.setdefault((finding.code, finding.where), finding)
     return invalid(*seen.values())
+
+
+def _check_depth(read: Any) -> None:
+    """Look at what was read level by level; nothing of ours is nested deep."""
+    level = [read] if isinstance(read, dict | list) else []
+    for _ in range(DEEPEST):
+        parts = [one.values() if isinstance(one, dict) else one for one in level]
+        level = [part for one in parts for part in one if isinstance(part, dict | list)]
+        if not level:
+            return
+    raise _too_deep()
+
+
+def _too_deep() -> Refusal:
+    return invalid(Finding("nested_too_deep", {"limit": DEEPEST}))
 
 
 def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

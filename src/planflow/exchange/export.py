@@ -15,7 +15,8 @@ _BOM = "\ufeff"  # without it a spreadsheet takes the file for another encoding
 def as_csv(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> bytes:
     """A header and rows; a list is one cell, its entries apart by semicolons."""
     text = io.StringIO()
-    written = csv.writer(text, lineterminator="\r\n")
+    # In quotes throughout: where a semicolon parts cells, one inside a cell would begin another.
+    written = csv.writer(text, lineterminator="\r\n", quoting=csv.QUOTE_ALL)
     written.writerow(columns)
     for row in rows:
         written.writerow([cell(row[name]) for name in columns])
@@ -28,7 +29,12 @@ def as_lines(rows: Iterable[Mapping[str, Any]]) -> bytes:
 
 
 def cell(value: Any) -> str:
-    """A cell as a text: none that a spreadsheet would take for a formula, and no control character."""
+    """A cell as a text: none that a spreadsheet would take for a formula, and no control character.
+
+    A number is a number, also below zero; a text that looks like one is a text.
+    """
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return str(value)
     if isinstance(value, list):
         value = "; ".join(map(str, value))
     text = "" if value is None else str(value)

@@ -7,7 +7,7 @@ from operator import itemgetter
 from planflow.domain.units import UnitRow
 from planflow.exchange.findings import RowFindings
 from planflow.exchange.hierarchy import parents_first
-from planflow.exchange.sheet import SHOWN, Form, Sheet, check_size, open_sheet
+from planflow.exchange.sheet import LARGEST_FILE, SHOWN, Form, Sheet, check_file, open_sheet
 
 REFUSAL = "units_invalid"
 
@@ -38,13 +38,15 @@ _SOUND = re.compile(
 _SEPARATOR = re.compile("[;\uff1b]")
 
 
-def read_units(data: bytes, known: Collection[str] = ()) -> list[UnitRow]:
+def read_units(
+    data: bytes, known: Collection[str] = (), limit: int = LARGEST_FILE
+) -> list[UnitRow]:
     """Read units from UTF-8 or GB18030, parents before their children.
 
     `known` are codes that may be parents without standing in the file. Raises `Refusal`
     `units_invalid` with the findings of the first rows; its parameter `count` counts all.
     """
-    check_size(data, REFUSAL)
+    check_file(data, REFUSAL, limit)
     findings = RowFindings()
     sheet = open_sheet(data, _FORM, findings)
     units = _read(sheet, known, findings) if sheet else []
