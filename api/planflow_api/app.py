@@ -17,7 +17,7 @@ from planflow.services.sequencing import Running
 from planflow.services.site import Site, open_site
 from planflow_api import bodies, docs, errors
 from planflow_api.dependencies import Door
-from planflow_api.frame import BASE, Frame, NotStarted
+from planflow_api.frame import Frame, NotStarted
 from planflow_api.metrics import Metrics
 from planflow_api.rates import Rates
 from planflow_api.routes import (
@@ -32,7 +32,7 @@ from planflow_api.routes import (
     review,
     units,
 )
-from planflow_api.watching import Watch
+from planflow_api.watching import BASE, Watch
 
 _ABOUT = """\
 计划在各级之间上下协商：上报、下达、再上报、再下达、一次微调，每一步都留痕，不可覆盖。

@@ -10,9 +10,8 @@ from planflow.errors import PlanflowError, Refusal
 from planflow_api.errors import language, problem, unexpected
 from planflow_api.heads import dressed, unfit
 from planflow_api.rates import Caller, Rates
-from planflow_api.watching import Seen, Watch
+from planflow_api.watching import BASE, Seen, Watch
 
-BASE = "/api/v1"
 # Whoever watches the process asks often, and what it is told costs nothing.
 _UNCOUNTED = "/healthz"
 _HERE = ("", 0)

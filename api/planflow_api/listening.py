@@ -40,7 +40,10 @@ class Patient(H11Protocol):
     def on_response_complete(self) -> None:
         """What is still to come of this request is not waited for longer than for a head."""
         super().on_response_complete()
-        if not self.transport.is_closing() and self.conn.their_state is h11.SEND_BODY:
+        if self.transport.is_closing():
+            return
+        begun, _ = self.conn.trailing_data  # of the next head
+        if begun or self.conn.their_state is h11.SEND_BODY:
             self._look()
 
     def connection_lost(self, exc: Exception | None) -> None:

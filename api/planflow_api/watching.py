@@ -16,6 +16,7 @@ from starlette.types import Scope
 
 from planflow_api.metrics import Metrics
 
+BASE = "/api/v1"
 LOG = logging.getLogger("planflow.access")
 REQUEST: ContextVar[str] = ContextVar("planflow_request", default="")
 _GIVEN = b"x-request-id"
@@ -68,8 +69,12 @@ class Watch:
 
 def route_of(scope: Scope) -> str:
     """The template of the route that was taken; `-` where none was."""
-    route = scope.get("route")
-    return getattr(route, "path", None) or UNKNOWN
+    path = getattr(scope.get("route"), "path", None)
+    if path is None:
+        return UNKNOWN
+    # A route knows its room's prefix, and not that of the whole interface.
+    of_api = scope["path"].startswith(f"{scope.get('root_path', '')}{BASE}/")
+    return f"{BASE}{path}" if of_api and not path.startswith(BASE) else str(path)
 
 
 def note_actor(scope: Scope, actor: str) -> None:
