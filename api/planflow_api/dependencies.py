@@ -13,6 +13,7 @@ from fastapi import Depends, Request
 from fastapi.security.utils import get_authorization_scheme_param
 from starlette.responses import Response
 
+from planflow.domain.parsing import has_unseen
 from planflow.errors import Finding, Refusal, invalid
 from planflow.services.calls import Call
 from planflow.services.people import Reader, authenticate
@@ -103,8 +104,9 @@ async def door(request: Request) -> Door:
 async def visit(request: Request) -> Visit:
     """The request of somebody who must be signed in."""
     scheme, token = get_authorization_scheme_param(request.headers.get("authorization"))
-    # No name of ours holds a NUL, and one of the databases takes offence at it.
-    readable = "\0" not in request.url.path and "\0" not in "".join(request.query_params.values())
+    # No name of ours holds what nobody sees: one of the databases takes offence at a zero, and a
+    # sentence that repeats a mark of direction is read as another one.
+    readable = not has_unseen(request.scope["path"] + "".join(request.query_params.values()))
     bearer = token if scheme.lower() == "bearer" else None
     return Visit(request.state.door, bearer, language(request), readable, request.scope[SEEN])
 

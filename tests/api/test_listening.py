@@ -27,6 +27,12 @@ class Served:
     host: str
     port: int
     log: Path
+    pid: int
+
+    def peak(self) -> int:
+        """The most memory it ever held, in bytes."""
+        told = Path(f"/proc/{self.pid}/status").read_text()
+        return int(re.search(r"VmHWM:\s+(\d+) kB", told)[1]) * 1024  # type: ignore[index]
 
     def send(self, *parts: bytes) -> bytes:
         """Send bytes as they are; everything that comes back until the other side closes."""
@@ -64,7 +70,7 @@ def served(folder: Path, **environment: str) -> Iterator[Served]:
         for line in process.stderr or ():
             lines.append(line)
             if found := re.search(r"running on http://([\w.]+):(\d+)", line):
-                yield Served(found[1], int(found[2]), log)
+                yield Served(found[1], int(found[2]), log, process.pid)
                 return
         pytest.fail(f"it did not start: {''.join(lines)}")
     finally:
@@ -162,6 +168,21 @@ def test_the_program_does_not_say_what_serves_it(site: Served) -> None:
     answer = site.send(b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").lower()
     assert b"\r\nserver:" not in answer
     assert b"uvicorn" not in answer
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads the kernel's own count")
+@pytest.mark.parametrize("length", [b"Content-Length: 104857600", b"Transfer-Encoding: chunked"])
+def test_a_hundred_megabytes_are_refused_and_never_held(site: Served, length: bytes) -> None:
+    before, piece = site.peak(), b"10000\r\n" + b"x" * 65536 + b"\r\n"
+    head = b"POST /api/v1/cycles HTTP/1.1\r\nHost: x\r\n" + length + b"\r\n\r\n"
+    with socket.create_connection((site.host, site.port), timeout=20) as line:
+        line.sendall(head)
+        with contextlib.suppress(ConnectionError):
+            for _ in range(1600):
+                line.sendall(piece)
+        answer = site.rest(line)
+    assert answer == b"" or status(answer) == 413
+    assert site.peak() - before < 64 << 20
 
 
 def test_a_forwarded_address_of_somebody_not_trusted_is_not_believed(site: Served) -> None:

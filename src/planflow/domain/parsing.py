@@ -33,7 +33,23 @@ _CODES = {
     "bad_moment": "bad_moment",
 }
 
-_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")  # escaped in JSON; not every database can hold it
+# What no text of ours holds and a screen would obey or hide: control characters but tabs and ends of
+# lines, marks of direction, of no width, of other ends of lines; escaped in JSON, or as they are. One
+# of them, the zero, not every database can hold.
+_UNSEEN = re.compile(
+    rb"(?<!\\)(?:\\\\)*\\(?:[bf]|u(?:00(?:0[0-8bcefBCEF]|1[0-9a-fA-F]|7[fF]|[89][0-9a-fA-F])"
+    rb"|20(?:0[b-fB-F]|2[89a-eA-E]|6[0-46-9])|[fF][eE][fF][fF]))"
+    rb"|\x7f|\xc2[\x80-\x9f]|\xe2\x80[\x8b-\x8f\xa8-\xae]|\xe2\x81[\xa0-\xa4\xa6-\xa9]|\xef\xbb\xbf"
+)
+
+_UNSEEN_IN = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2064\u2066-\u2069\ufeff]"
+)
+
+
+def has_unseen(text: str) -> bool:
+    """Whether a text holds what `parse` refuses: control characters, marks that nobody sees."""
+    return _UNSEEN_IN.search(text) is not None
 
 
 def parse(kind: type[T], raw: bytes) -> T:
@@ -41,7 +57,7 @@ def parse(kind: type[T], raw: bytes) -> T:
 
     Raises `Refusal` `invalid` with one finding per fault.
     """
-    if _NUL.search(raw):
+    if _UNSEEN.search(raw):
         raise invalid(Finding("bad_text"))
     try:
         _check_depth(json.loads(raw or b"{}", object_pairs_hook=_without_repeats))

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import string
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -9,14 +10,14 @@ from typing import Any
 import orjson
 
 _FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
+_BEFORE = '"\u200b\ufeff' + string.whitespace + "\u00a0\u3000"
 _BOM = "\ufeff"  # without it a spreadsheet takes the file for another encoding
 
 
 def as_csv(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> bytes:
     """A header and rows; a list is one cell, its entries apart by semicolons."""
     text = io.StringIO()
-    # In quotes throughout: where a semicolon parts cells, one inside a cell would begin another.
-    written = csv.writer(text, lineterminator="\r\n", quoting=csv.QUOTE_ALL)
+    written = csv.writer(text, lineterminator="\r\n")
     written.writerow(columns)
     for row in rows:
         written.writerow([cell(row[name]) for name in columns])
@@ -39,4 +40,11 @@ def cell(value: Any) -> str:
         value = "; ".join(map(str, value))
     text = "" if value is None else str(value)
     text = "".join(" " if unicodedata.category(one) == "Cc" else one for one in text)
-    return f"'{text}" if text.lstrip().startswith(_FORMULA) else text
+    # Where a semicolon parts cells, one inside a cell begins another.
+    return ";".join(_harmless(part) for part in text.split(";"))
+
+
+def _harmless(text: str) -> str:
+    lead = len(text) - len(text.lstrip())
+    # Quotation marks before it are taken away by whoever parts cells at another sign.
+    return f"{text[:lead]}'{text[lead:]}" if text.lstrip(_BEFORE).startswith(_FORMULA) else text

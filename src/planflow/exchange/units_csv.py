@@ -27,8 +27,8 @@ _FORMS = {
     "code": re.compile(r"[0-9A-Za-z_-]{1,40}"),
     "level": re.compile(r"[a-z][a-z0-9_]{0,39}"),
 }
-# Control characters and text direction overrides: no name has them, and a screen would obey them.
-_UNFITTING = "\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069"
+# Control characters, marks of direction and of no width: no name has them, and a screen would obey them.
+_UNFITTING = "\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2064\u2066-\u2069\ufeff"
 _UNFIT = re.compile(f"[{_UNFITTING}]")
 # All of a sound row in one look, cells joined by line breaks (which are unfit within a cell).
 _SOUND = re.compile(
