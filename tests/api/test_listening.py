@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from planflow.config import Settings
 from tests.api.conftest import PASSWORD, people_the, settings
 
 PATIENCE = "0.2"
@@ -28,6 +29,7 @@ class Served:
     port: int
     log: Path
     pid: int
+    place: Settings
 
     def peak(self) -> int:
         """The most memory it ever held, in bytes."""
@@ -70,7 +72,7 @@ def served(folder: Path, **environment: str) -> Iterator[Served]:
         for line in process.stderr or ():
             lines.append(line)
             if found := re.search(r"running on http://([\w.]+):(\d+)", line):
-                yield Served(found[1], int(found[2]), log, process.pid)
+                yield Served(found[1], int(found[2]), log, process.pid, place)
                 return
         pytest.fail(f"it did not start: {''.join(lines)}")
     finally:
