@@ -24,7 +24,7 @@ _FORM: dict[str, Any] = {
         "password": {"type": "string", "format": "password"},
     },
 }
-_EXAMPLE = {"username": "liuzhou", "password": "a long secret"}
+_EXAMPLE = {"username": "liuzhou", "password": "a long secret"}  # an example  # nosec B105
 _BODY = {
     "requestBody": {
         "required": True,
