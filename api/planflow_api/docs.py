@@ -15,8 +15,8 @@ _ASSETS = "/docs/assets"
 # The page's one script of its own is named by its digest. Swagger UI draws with styles in elements.
 _POLICY = (
     "default-src 'none'; script-src 'self' {script}; style-src 'self' 'unsafe-inline'; "
-    "img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; "
-    "frame-ancestors 'none'"
+    "img-src 'self' data:; connect-src 'self'; object-src 'none'; base-uri 'none'; "
+    "form-action 'none'; frame-ancestors 'none'"
 )
 _SCRIPT = re.compile(rb"<script>(.*?)</script>", re.DOTALL)
 

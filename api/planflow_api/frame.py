@@ -35,14 +35,14 @@ class Frame:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        seen = self.watch.begin(scope)
+        seen = self.watch.arrived(scope)
         answer = _Answer(scope, send, self.settings, seen)
         try:
             await self._carry(scope, receive, answer, seen)
         except ClientDisconnect:
             return
         finally:
-            self.watch.end(scope, seen)
+            self.watch.left(scope, seen)
 
     async def _carry(self, scope: Scope, receive: Receive, answer: "_Answer", seen: Seen) -> None:
         caller = self._caller(scope)

@@ -10,7 +10,10 @@ Headers = list[tuple[bytes, bytes]]
 # Sent twice, each of these is read by one program in one way and by the next in another.
 _ONCE = frozenset((b"authorization", b"content-length", b"content-type", b"host"))
 _FRAMING = {b"content-length", b"transfer-encoding"}
-_POLICY = b"default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+_POLICY = (
+    b"default-src 'none'; object-src 'none'; base-uri 'none'; form-action 'none'; "
+    b"frame-ancestors 'none'"
+)
 _OFF = "accelerometer", "camera", "display-capture", "geolocation", "microphone", "payment", "usb"
 _ALWAYS: Headers = [
     (b"x-content-type-options", b"nosniff"),

@@ -42,7 +42,7 @@ class Watch:
     def __init__(self, metrics: Metrics) -> None:
         self.metrics = metrics
 
-    def begin(self, scope: Scope) -> Seen:
+    def arrived(self, scope: Scope) -> Seen:
         """A request arrives: it keeps the name that it came with, where that is one."""
         given = next((value for name, value in scope["headers"] if name == _GIVEN), b"")
         name = given.decode() if _WELL_FORMED.fullmatch(given) else uuid.uuid4().hex
@@ -50,7 +50,7 @@ class Watch:
         REQUEST.set(name)
         return seen
 
-    def end(self, scope: Scope, seen: Seen) -> None:
+    def left(self, scope: Scope, seen: Seen) -> None:
         """It was answered, or broke off (status 0)."""
         took = time.perf_counter() - seen.started
         route, method = route_of(scope), scope["method"]
