@@ -14,7 +14,7 @@ PYTEST := $(BIN)/python -m pytest -n $(JOBS) --dist worksteal
 help:
 	@echo 'make demo    set up, replay Liuzhou 2019 over HTTP, print the table, go on serving (ARGS=--exit stops)'
 	@echo 'make test    every test that Python alone can run'
-	@echo 'make check   format, lint, types, imports, every test, the wheel in an empty environment'
+	@echo 'make check   format, lint, types, imports, security, every test, the wheel in an empty environment'
 	@echo 'make soak    the long seeded runs (SEED=n)'
 	@echo 'make bench   speed as ratios against floors (ARGS=--full: the sizes of docs/reference/speed.md)'
 	@echo 'make format  write the code as the format check wants it'
@@ -34,6 +34,7 @@ check: .venv/.dev
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+	$(BIN)/bandit -q -r src api
 	$(PYTEST) -m 'not soak'
 
 soak: .venv/.dev

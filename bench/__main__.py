@@ -81,9 +81,9 @@ def pgbench(at: Machine) -> Iterator[str]:
         for one in floors:
             one.close()
     plain = at.postgresql().replace("+psycopg", "")
-    subprocess.run([str(program), "-i", "-q", plain], check=True, capture_output=True)  # noqa: S603
+    subprocess.run([str(program), "-i", "-q", plain], check=True, capture_output=True)  # noqa: S603 - our own program
     call = [str(program), "-c", str(CLIENTS), "-j", "2", "-T", "5", "-n", plain]
-    told = subprocess.run(call, check=True, capture_output=True, text=True).stdout  # noqa: S603
+    told = subprocess.run(call, check=True, capture_output=True, text=True).stdout  # noqa: S603 - our own program
     found = re.search(r"tps = ([\d.]+)", told)
     base = float(found[1]) if found else 0.0
     yield (

@@ -69,7 +69,7 @@ async def _write(connection: Any, plan: dict[str, Any], version: int, seq: int, 
     for table in TABLES:
         names, rows = plan["columns"][table], plan["rows"][table]
         marks = [f"${at}" for at in range(1, len(names) + 1)]
-        sql = f"INSERT INTO {WRITTEN[table]} VALUES ({', '.join(marks)})"  # noqa: S608
+        sql = f"INSERT INTO {WRITTEN[table]} VALUES ({', '.join(marks)})"  # noqa: S608 - our own tables
         given = [
             [fresh.get(name, value) for name, value in zip(names, row, strict=True)] for row in rows
         ]
@@ -104,7 +104,7 @@ async def _rows(connection: Any) -> dict[str, dict[str, Any]]:
             named["event"] = "id = $1"
             where = named.get(table, "cycle_id = $1 AND unit_id = $2 AND position = $3")
             given = [event] if table in named else [CYCLE, row["unit_id"], seq]
-            rows = await connection.fetch(f"SELECT * FROM {table} WHERE {where}", *given)  # noqa: S608
+            rows = await connection.fetch(f"SELECT * FROM {table} WHERE {where}", *given)  # noqa: S608 - our own tables
             plan["columns"][table] = list(rows[0].keys()) if rows else []
             plan["rows"][table] = [list(one.values()) for one in rows]
         found[row["code"]] = plan

@@ -69,7 +69,7 @@ class Rows:
             columns, rows = {}, {}
             for table in TABLES:
                 answer = connection.execute(
-                    text(f"SELECT * FROM {table} WHERE {named.get(table, here)}"),  # noqa: S608
+                    text(f"SELECT * FROM {table} WHERE {named.get(table, here)}"),  # noqa: S608 - our own tables
                     where,
                 )
                 columns[table] = list(answer.keys())
@@ -110,7 +110,7 @@ class PostgresFloor:
                     one = f"({', '.join(['%s'] * len(rows.columns[table]))})"
                     many = ", ".join([one] * len(values))
                     flat = [value for row in values for value in row]
-                    cursor.execute(f"INSERT INTO {WRITTEN[table]} VALUES {many}", flat)  # noqa: S608
+                    cursor.execute(f"INSERT INTO {WRITTEN[table]} VALUES {many}", flat)  # noqa: S608 - our own tables
             cursor.execute(UPDATE.format(*["%s"] * 10), _head(rows, self.version + 1, seq))
         self.connection.commit()
         self.position, self.version = seq, self.version + 1
@@ -147,7 +147,7 @@ class SqliteFloor:
         for table in TABLES:
             values = rows.anew(table, seq, event)
             marks = ", ".join(["?"] * len(rows.columns[table]))
-            connection.executemany(f"INSERT INTO {WRITTEN[table]} VALUES ({marks})", values)  # noqa: S608
+            connection.executemany(f"INSERT INTO {WRITTEN[table]} VALUES ({marks})", values)  # noqa: S608 - our own tables
         connection.execute(UPDATE.format(*["?"] * 10), _head(rows, self.version + 1, seq))
         connection.execute("COMMIT")
         self.position, self.version = seq, self.version + 1

@@ -17,7 +17,9 @@ from planflow.services.sequencing import Running
 from planflow.services.site import Site, open_site
 from planflow_api import bodies, docs, errors
 from planflow_api.dependencies import Door
-from planflow_api.frame import BASE, Frame, NotStarted
+from planflow_api.frame import Frame, NotStarted
+from planflow_api.metrics import Metrics
+from planflow_api.rates import Rates
 from planflow_api.routes import (
     access_records,
     auth,
@@ -31,6 +33,7 @@ from planflow_api.routes import (
     review,
     units,
 )
+from planflow_api.watching import BASE, Watch
 
 _ABOUT = """\
 计划在各级之间上下协商：上报、下达、再上报、再下达、一次微调，每一步都留痕，不可覆盖。
@@ -66,8 +69,11 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         lifespan=_life,
         generate_unique_id_function=lambda route: route.name,
     )
-    app.state.settings = settings or Settings()
-    app.add_middleware(Frame)
+    app.state.settings = settings = settings or Settings()
+    app.state.metrics = Metrics()
+    app.add_middleware(
+        Frame, settings=settings, rates=Rates(settings), watch=Watch(app.state.metrics)
+    )
     errors.install(app)
     # The router asks one room after another: what is asked for most comes first.
     often = (plans, cycles, units, protocols, delegations, auth)

@@ -7,8 +7,8 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from planflow.domain import commands, delegating, tree_commands
-from planflow_api.frame import BASE
 from planflow_api.schemas import Problem
+from planflow_api.watching import BASE
 
 _ORDER = (
     "auth",

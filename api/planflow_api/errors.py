@@ -16,13 +16,16 @@ from planflow.errors import Fault, Finding, PlanflowError, Refusal, invalid
 from planflow.messages import sentence
 from planflow_api.languages import preferred
 from planflow_api.schemas import PROBLEM
+from planflow_api.watching import note_code
 
 LOG = logging.getLogger("planflow.api")
 STATUS = {
     "unauthorized": 401,
     "forbidden": 403,
+    "bad_head": 400,
     "not_found": 404,
     "method_not_allowed": 405,
+    "too_slow": 408,
     "illegal_transition": 409,
     "guard_failed": 409,
     "already_exists": 409,
@@ -30,7 +33,10 @@ STATUS = {
     "receipt_pending": 409,
     "stale_version": 412,
     "too_large": 413,
+    "url_too_long": 414,
     "version_required": 428,
+    "too_many_requests": 429,
+    "head_too_large": 431,
     "internal": 500,
 }  # a refusal that is not named here is about what was sent: 422
 _RETRY_AFTER = {
@@ -38,6 +44,7 @@ _RETRY_AFTER = {
     "receipt_pending": "1",
     "database_busy": "5",
     "database_unavailable": "5",
+    "not_ready": "5",
 }
 
 
@@ -51,15 +58,14 @@ def install(app: FastAPI) -> None:
 async def _told(request: Request, error: Exception) -> Response:
     if not isinstance(error, PlanflowError):
         raise error
-    return problem(error, language(request))
+    return _answered(request, error)
 
 
 async def _misread(request: Request, error: Exception) -> Response:
     found = error.errors() if isinstance(error, RequestValidationError) else []
     fields = [str(fault["loc"][-1]) for fault in found]
-    return problem(
-        invalid(*(Finding("wrong_shape", {"field": field}, field) for field in fields)),
-        language(request),
+    return _answered(
+        request, invalid(*(Finding("wrong_shape", {"field": field}, field) for field in fields))
     )
 
 
@@ -72,9 +78,17 @@ async def _http(request: Request, error: Exception) -> Response:
         404: Refusal("not_found"),
         405: Refusal("method_not_allowed", {"method": request.method}),
     }.get(status, invalid(Finding("wrong_shape", {"field": "body"}, "body")))
-    answer = problem(refusal, language(request))
+    answer = _answered(request, refusal)
     if "Allow" in headers:
         answer.headers["Allow"] = headers["Allow"]
+    return answer
+
+
+def _answered(request: Request, error: PlanflowError) -> Response:
+    note_code(request.scope, error.code)
+    answer = problem(error, language(request))
+    if error.code == "too_slow":
+        answer.headers["Connection"] = "close"
     return answer
 
 
@@ -100,6 +114,8 @@ def problem(error: PlanflowError, lang: str) -> Response:
         headers["WWW-Authenticate"] = "Bearer"
     if error.code in _RETRY_AFTER:
         headers["Retry-After"] = _RETRY_AFTER[error.code]
+    if error.code == "too_many_requests":
+        headers["Retry-After"] = str(error.params["seconds"])
     body = json.dumps(_body(error, status, lang), ensure_ascii=False, default=str)
     return Response(body.encode(), status, headers, PROBLEM)
 

@@ -46,17 +46,22 @@ Codes = tuple[str, ...]
 Responses = dict[int | str, dict[str, Any]]
 
 _DECLARED: dict[int, tuple[str, Codes]] = {
+    400: ("A head that can be read in two ways", ("bad_head",)),
     401: ("Not signed in, or the token has ended", ("unauthorized",)),
     403: ("In sight, but not the reader's to do", ("forbidden",)),
     404: ("Unknown, or outside the reader's scope", ("not_found",)),
+    408: ("The body came too slowly", ("too_slow",)),
     409: (
         "Not now",
         ("illegal_transition", "guard_failed", "already_exists", "key_running", "receipt_pending"),
     ),
     412: ("The plan has moved on", ("stale_version",)),
     413: ("The body is too large", ("too_large",)),
+    414: ("The address is too long", ("url_too_long",)),
     422: ("Not a request we understand", ("invalid", "key_reused")),
     428: ("No version was named", ("version_required",)),
+    429: ("Too often", ("too_many_requests",)),
+    431: ("The headers are too large", ("head_too_large",)),
     500: ("Our fault", ("internal",)),
     503: ("Not at the moment", ("database_busy", "database_unavailable", "database_readonly")),
 }
@@ -74,16 +79,18 @@ _SHOWN: dict[int, dict[str, Any]] = {
         ]
     },
 }
-_HEADERS = {401: "WWW-Authenticate", 503: "Retry-After"}
+_HEADERS = {401: "WWW-Authenticate", 429: "Retry-After", 503: "Retry-After"}
 
+# What any request may be refused with before its route is asked.
+_HEAD = (400, 414, 429, 431)
 READ = (401, 403, 404, 422, 500, 503)
-WRITE = (401, 403, 404, 409, 413, 422, 500, 503)
+WRITE = (401, 403, 404, 408, 409, 413, 422, 500, 503)
 WRITE_PLAN = (*WRITE, 412, 428)
 
 
 def refusals(statuses: tuple[int, ...]) -> Responses:
     """The `responses` of an operation that may be refused with these statuses."""
-    return {status: _declaration(status) for status in sorted(statuses)}
+    return {status: _declaration(status) for status in sorted({*_HEAD, *statuses})}
 
 
 def _declaration(status: int) -> dict[str, Any]:

@@ -1,11 +1,18 @@
 """Settings from `PLANFLOW_*` environment variables. Never built at import: call `Settings()`."""
 
+import ipaddress
+import os
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from platformdirs import user_data_path, user_state_path
-from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, SecretStr, field_validator
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from planflow.errors import Fault
+
+_LONGEST_SECRET = 4096
 
 LEAST_ACCESS_DAYS = 180  # the database itself refuses to delete a younger record
 
@@ -19,12 +26,119 @@ def data_folder() -> Path:
     return user_data_path("planflow", appauthor=False)
 
 
+class SecretFiles(PydanticBaseSettingsSource):
+    """A secret from the file that `PLANFLOW_…_FILE` names: a container is handed it as one."""
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        """The secret, where a file is named for it. Raises `Fault` `secret_unreadable`."""
+        if field.annotation not in (SecretStr, SecretStr | None):
+            return None, field_name, False
+        name = f"PLANFLOW_{field_name.upper()}_FILE"
+        path = os.environ.get(name)
+        if path is None:
+            return None, field_name, False
+        try:
+            raw = Path(path).read_bytes()[: _LONGEST_SECRET + 1]
+            text = raw.decode().rstrip("\r\n")
+        except (OSError, ValueError):
+            raise Fault("secret_unreadable", {"name": name, "path": path}) from None
+        if not text or len(raw) > _LONGEST_SECRET:
+            raise Fault("secret_unreadable", {"name": name, "path": path})
+        return text, field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        """All secrets that lie in files."""
+        fields = self.settings_cls.model_fields
+        found = {name: self.get_field_value(field, name)[0] for name, field in fields.items()}
+        return {name: value for name, value in found.items() if value is not None}
+
+
 def ledger_folder() -> Path:
     """Where key and last checkpoints are kept unless told otherwise: not beside the database."""
     return user_state_path("planflow", appauthor=False) / "ledger"
 
 
-class Settings(BaseSettings):
+class Limits(BaseSettings):
+    """How much is taken from one request, one caller, one file, and from whom an address is believed."""
+
+    body_limit: int = Field(
+        default=4096, ge=1, le=65536, description="The most a request's body holds, in KiB"
+    )
+    url_limit: int = Field(
+        default=8192,
+        ge=128,
+        le=32768,
+        description="The longest address of a request, in characters",
+    )
+    head_limit: int = Field(
+        default=16, ge=1, le=48, description="The most all headers of a request hold, in KiB"
+    )
+    head_count: int = Field(default=64, ge=8, le=1000, description="The most headers of a request")
+    head_seconds: float = Field(
+        default=10, gt=0, description="How long `planflow serve` waits for a request's headers"
+    )
+    body_seconds: float = Field(
+        default=30, gt=0, description="How long a request's body may take to arrive"
+    )
+    connections: int = Field(
+        default=1000, ge=1, description="The most connections `planflow serve` holds at once"
+    )
+    rate_actor: float = Field(
+        default=100, ge=0, description="Requests a second of one account in the long run; 0: any"
+    )
+    rate_actor_burst: int = Field(
+        default=1000, ge=1, description="Requests of one account that may come at once"
+    )
+    rate_address: float = Field(
+        default=20,
+        ge=0,
+        description="Requests a second of one address that are not signed in, in the long run; 0: any",
+    )
+    rate_address_burst: int = Field(
+        default=400, ge=1, description="Such requests of one address that may come at once"
+    )
+    file_limit: int = Field(
+        default=64, ge=1, le=1024, description="The largest file that is imported, in MiB"
+    )
+    trusted_proxies: str = Field(
+        default="",
+        description="Addresses or networks, apart by commas, whose `X-Forwarded-For` and "
+        "`X-Forwarded-Proto` `planflow serve` believes; nobody's otherwise",
+    )
+    hsts_seconds: int = Field(
+        default=0,
+        ge=0,
+        description="`Strict-Transport-Security` for so long, on answers that go out over TLS; 0: none",
+    )
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _are_networks(cls, given: str) -> str:
+        names = [one.strip() for one in given.split(",") if one.strip()]
+        for one in names:
+            ipaddress.ip_network(one)  # raises ValueError
+        return ",".join(names)
+
+
+class Watching(BaseSettings):
+    """What an operator is told, and what is believed of a token for it."""
+
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="From which level on `planflow serve` writes its log"
+    )
+    metrics_token: SecretStr | None = Field(
+        default=None,
+        description="The bearer token for `GET /metrics`; without one it answers this machine alone",
+    )
+    ready_lag_seconds: int = Field(
+        default=300,
+        ge=1,
+        description="How old the oldest event without a signed checkpoint may be while `GET /readyz` "
+        "still says yes",
+    )
+
+
+class Settings(Watching, Limits):
     """All settings of a planflow process."""
 
     model_config = SettingsConfigDict(env_prefix="PLANFLOW_", extra="ignore")
@@ -80,3 +194,15 @@ class Settings(BaseSettings):
     page_limit: int = Field(
         default=100, ge=1, le=1000, description="The most that one page of a list holds"
     )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - asked for by name
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """What the program says, then the environment, then files that the environment names."""
+        return init_settings, env_settings, SecretFiles(settings_cls)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from base64 import b64encode
+from hashlib import sha256
 from urllib.parse import urlsplit
 
 from starlette.testclient import TestClient
@@ -23,7 +25,18 @@ def test_the_page_names_no_other_host(world: World) -> None:
     assert page.status_code == 200
     assert not re.search(r"https?://|//[a-z]", page.text)
     assert "validatorUrl" in page.text
-    assert page.headers["Content-Security-Policy"].startswith("default-src 'self'")
+
+
+def test_the_page_runs_its_own_script_and_no_other(world: World) -> None:
+    page = world.http.get("/docs")
+    policy = dict(
+        one.strip().split(" ", 1) for one in page.headers["Content-Security-Policy"].split(";")
+    )
+    assert policy["default-src"] == policy["frame-ancestors"] == "'none'"
+    [script] = re.findall(r"<script>(.*?)</script>", page.text, re.DOTALL)
+    digest = b64encode(sha256(script.encode()).digest()).decode()
+    assert policy["script-src"] == f"'self' 'sha256-{digest}'"
+    assert "http" not in page.headers["Content-Security-Policy"]
 
 
 def test_everything_the_page_names_is_served_here(world: World) -> None:

@@ -10,8 +10,9 @@ from starlette.testclient import TestClient
 
 from planflow.config import Settings
 from planflow_api.app import create_app
-from planflow_api.frame import BODY_LIMIT
 from tests.api.conftest import World
+
+BODY_LIMIT = 4 * 1024 * 1024
 
 SECRET = "somebody's name"
 
@@ -95,7 +96,8 @@ def test_a_defect_is_told_and_logged_without_its_words(
 
 def test_health_and_readiness(world: World) -> None:
     assert world.http.get("/healthz").json() == {"status": "ok"}
-    assert world.http.get("/readyz").json() == {"status": "ok"}
+    ready = dict.fromkeys(("database", "schema", "ledger_key", "sequencer"), "ready")
+    assert world.http.get("/readyz").json() == {"status": "ok", "parts": ready}
 
 
 def test_a_name_with_a_nul_is_unknown(world: World) -> None:

@@ -21,6 +21,7 @@ UNSAFE = {"post", "put", "patch", "delete"}
 RAW = {
     "/api/v1/ledger/checkpoint": "text/plain",
     "/api/v1/ledger/key": "text/plain",
+    "/metrics": "text/plain",
     "/api/v1/ledger/tile/{path}": "application/octet-stream",
     "/api/v1/cycles/{cycle}/plans/{unit}/bundle": "application/zip",
     "/api/v1/cycles/{cycle}/rounds/{round}/bundle": "application/zip",
@@ -107,6 +108,7 @@ def test_the_calls_of_the_contract_are_there(document: dict[str, Any]) -> None:
         ("GET", "/api/v1/ledger/events/{event}/proof"),
         ("GET", "/healthz"),
         ("GET", "/readyz"),
+        ("GET", "/metrics"),
     }
 
 
@@ -118,11 +120,11 @@ def test_operations_have_names_of_their_own(document: dict[str, Any]) -> None:
 def test_every_operation_declares_its_errors(document: dict[str, Any]) -> None:
     for path, method, operation in operations(document):
         declared = set(operation["responses"])
-        expected = {"500"}
+        expected = {"400", "414", "429", "431", "500"}
         if path.startswith("/api/v1"):
             expected |= {"401", "422", "503"}
         if method in UNSAFE:
-            expected |= {"413"}
+            expected |= {"408", "413"}
         if method in UNSAFE and path != "/api/v1/auth/token":
             expected |= {"403", "404", "409"}
         if method in UNSAFE and path.startswith(PLAN):
@@ -172,7 +174,7 @@ def test_everything_but_signing_in_and_health_needs_a_token(document: dict[str, 
     free = {
         path for path, _, operation in operations(document) if not operation.get("security", [])
     }
-    assert free == {"/api/v1/auth/token", "/healthz", "/readyz"}
+    assert free == {"/api/v1/auth/token", "/healthz", "/readyz", "/metrics"}
 
 
 def test_acts_on_a_plan_declare_their_headers(document: dict[str, Any]) -> None:

@@ -24,7 +24,7 @@ _FORM: dict[str, Any] = {
         "password": {"type": "string", "format": "password"},
     },
 }
-_EXAMPLE = {"username": "liuzhou", "password": "a long secret"}
+_EXAMPLE = {"username": "liuzhou", "password": "a long secret"}  # an example  # nosec B105
 _BODY = {
     "requestBody": {
         "required": True,
@@ -43,7 +43,7 @@ _BODY = {
 @router.post(
     "/token",
     response_model=TokenView,
-    responses=refusals((401, 413, 422, 500, 503)),
+    responses=refusals((401, 408, 413, 422, 500, 503)),
     openapi_extra=_BODY,
 )
 async def token(request: Request, door: Opened) -> Response:

@@ -38,8 +38,9 @@ def import_history(
 
 def _import(desk: Desk, file: str, act: Callable[["Site", bytes], "Imported"], told: str) -> None:
     from planflow.cli.errors import located
+    from planflow.config import Settings
 
-    raw = read_file(file)
+    raw = read_file(file, Settings().file_limit)
     try:
         with at_site() as site:
             done = asdict(act(site, raw))

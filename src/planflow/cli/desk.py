@@ -59,10 +59,17 @@ def of(context: "Context") -> Desk:
     return desk
 
 
-def read_file(name: str) -> bytes:
-    """Read a file a person named, or standard input for `-`. Raises `Fault`."""
+def read_file(name: str, limit: int | None = None) -> bytes:
+    """Read a file a person named, or standard input for `-`, up to a limit in MiB and a byte more.
+
+    Raises `Fault`.
+    """
+    most = -1 if limit is None else (limit << 20) + 1
     try:
-        return sys.stdin.buffer.read() if name == _STANDARD_INPUT else Path(name).read_bytes()
+        if name == _STANDARD_INPUT:
+            return sys.stdin.buffer.read(most)
+        with Path(name).open("rb") as file:
+            return file.read(most)
     except FileNotFoundError:
         raise Fault("file_missing", {"path": name}) from None
     except PermissionError:

@@ -14,7 +14,7 @@ def check(context: typer.Context, file: Annotated[str, typer.Argument(metavar="F
     """Tell everything that is wrong with a protocol, each with its line."""
     from planflow.services.protocols import check_protocol
 
-    desk, raw = of(context), read_file(file)
+    desk, raw = of(context), read_file(file, 1)
     try:
         protocol = check_protocol(raw).protocol
     except Refusal as refusal:

@@ -17,6 +17,7 @@ def serve(
     """Serve until Ctrl-C; what keeps it from serving is told before it starts."""
     import uvicorn
 
+    from planflow.cli import exposure, listening
     from planflow.config import Settings
     from planflow.demo.server import APPLICATION, listenable
     from planflow.services.site import open_site
@@ -25,10 +26,15 @@ def serve(
     if workers > 1 and settings.database_url.get_secret_value().startswith("sqlite"):
         raise Refusal("workers_need_postgresql", {"workers": workers})
     port = listenable(host, port)
-    open_site(settings, serving=True).close()
+    site = open_site(settings, serving=True)
+    try:
+        exposure.check(settings, site, host)
+    finally:
+        site.close()
     shown = f"[{host}]" if ":" in host else host
     desk.remark(desk.word("serving", url=f"http://{shown}:{port}"))
-    uvicorn.run(APPLICATION, factory=True, host=host, port=port, workers=workers)
+    how = listening.options(settings)
+    uvicorn.run(APPLICATION, factory=True, host=host, port=port, workers=workers, **how)
 
 
 def migrate(context: typer.Context) -> None:

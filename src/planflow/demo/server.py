@@ -4,7 +4,7 @@ import contextlib
 import errno
 import os
 import socket
-import subprocess
+import subprocess  # to start our own program  # nosec B404
 import sys
 import time
 from collections.abc import Iterator
@@ -74,7 +74,7 @@ def serving(database_url: str, folder: Path, port: int, lang: str) -> Iterator[S
     log = folder / _LOG
     with log.open("wb") as output:
         # A session of its own: Ctrl-C reaches us alone, and we end it in order.
-        process = subprocess.Popen(  # noqa: S603 - our own program
+        process = subprocess.Popen(  # noqa: S603 - our own program  # nosec B603
             command,
             cwd=folder,
             env=env,

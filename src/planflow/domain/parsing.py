@@ -12,6 +12,7 @@ from planflow.errors import Finding, Refusal, invalid
 
 T = TypeVar("T", bound=BaseModel)
 _TOLD_AT_MOST = 100
+DEEPEST = 32
 
 _CODES = {
     "missing": "missing",
@@ -32,7 +33,23 @@ _CODES = {
     "bad_moment": "bad_moment",
 }
 
-_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")  # escaped in JSON; not every database can hold it
+# What no text of ours holds and a screen would obey or hide: control characters but tabs and ends of
+# lines, marks of direction, of no width, of other ends of lines; escaped in JSON, or as they are. One
+# of them, the zero, not every database can hold.
+_UNSEEN = re.compile(
+    rb"(?<!\\)(?:\\\\)*\\(?:[bf]|u(?:00(?:0[0-8bcefBCEF]|1[0-9a-fA-F]|7[fF]|[89][0-9a-fA-F])"
+    rb"|20(?:0[b-fB-F]|2[89a-eA-E]|6[0-46-9])|[fF][eE][fF][fF]))"
+    rb"|\x7f|\xc2[\x80-\x9f]|\xe2\x80[\x8b-\x8f\xa8-\xae]|\xe2\x81[\xa0-\xa4\xa6-\xa9]|\xef\xbb\xbf"
+)
+
+_UNSEEN_IN = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2064\u2066-\u2069\ufeff]"
+)
+
+
+def has_unseen(text: str) -> bool:
+    """Whether a text holds what `parse` refuses: control characters, marks that nobody sees."""
+    return _UNSEEN_IN.search(text) is not None
 
 
 def parse(kind: type[T], raw: bytes) -> T:
@@ -40,14 +57,16 @@ def parse(kind: type[T], raw: bytes) -> T:
 
     Raises `Refusal` `invalid` with one finding per fault.
     """
-    if _NUL.search(raw):
+    if _UNSEEN.search(raw):
         raise invalid(Finding("bad_text"))
     try:
-        json.loads(raw or b"{}", object_pairs_hook=_without_repeats)
+        _check_depth(json.loads(raw or b"{}", object_pairs_hook=_without_repeats))
         return kind.model_validate_json(raw or b"{}")
     except ValidationError as error:
         raise refusal(error) from None
-    except (ValueError, RecursionError) as error:  # no JSON, too deep, or a number beyond reading
+    except RecursionError:
+        raise _too_deep() from None
+    except ValueError as error:  # no JSON, or a number beyond reading
         if "integer string" in str(error):
             raise invalid(Finding("out_of_range", {"field": "", "limit": LARGEST})) from None
         raise invalid(Finding("malformed_json", {"field": ""})) from None
@@ -74,6 +93,21 @@ def refusal(error: ValidationError) -> Refusal:
         finding = _finding(fault)
         seen.setdefault((finding.code, finding.where), finding)
     return invalid(*seen.values())
+
+
+def _check_depth(read: Any) -> None:
+    """Look at what was read level by level; nothing of ours is nested deep."""
+    level = [read] if isinstance(read, dict | list) else []
+    for _ in range(DEEPEST):
+        parts = [one.values() if isinstance(one, dict) else one for one in level]
+        level = [part for one in parts for part in one if isinstance(part, dict | list)]
+        if not level:
+            return
+    raise _too_deep()
+
+
+def _too_deep() -> Refusal:
+    return invalid(Finding("nested_too_deep", {"limit": DEEPEST}))
 
 
 def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from planflow.domain.figures import LARGEST
 from planflow.domain.past import ADJUSTMENT, AMOUNTS, FLOWS, PastRow, PastYear
 from planflow.exchange.findings import RowFindings
-from planflow.exchange.sheet import SHOWN, Form, Sheet, check_size, open_sheet
+from planflow.exchange.sheet import LARGEST_FILE, SHOWN, Form, Sheet, check_file, open_sheet
 
 REFUSAL = "history_invalid"
 FIRST_YEAR, LAST_YEAR = 1900, 2200
@@ -46,13 +46,13 @@ class Known:
     registered: Callable[[Collection[str]], Collection[str]]
 
 
-def read_history(data: bytes, known: Known) -> list[PastRow]:
+def read_history(data: bytes, known: Known, limit: int = LARGEST_FILE) -> list[PastRow]:
     """Read past years from UTF-8 or GB18030, in the order of the file.
 
     Raises `Refusal` `history_invalid` with the findings of the first rows; its parameter `count`
     counts all.
     """
-    check_size(data, REFUSAL)
+    check_file(data, REFUSAL, limit)
     findings = RowFindings()
     sheet = open_sheet(data, _FORM, findings)
     rows = _read(sheet, known, findings) if sheet else []

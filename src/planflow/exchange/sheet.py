@@ -15,8 +15,19 @@ from planflow.errors import Finding, Refusal
 from planflow.exchange.encoding import BrokenEncodingError, decode
 from planflow.exchange.findings import RowFindings
 
-LARGEST_FILE = 200 * 1024 * 1024
+LARGEST_FILE = 64  # MiB, unless a site says otherwise
 SHOWN = 40  # characters of a cell that is not what it should be
+
+# Workbooks of both ages, archives, pages, programs, pictures: what a name ending in .csv may hide.
+_NO_TABLES = (
+    b"PK\x03\x04",
+    b"\xd0\xcf\x11\xe0",
+    b"\x1f\x8b",
+    b"%PDF",
+    b"\x7fELF",
+    b"MZ\x90",
+    b"\x89PNG",
+)
 
 _LINE = re.compile(r"[^\r\n]*(?:\r\n?|\n)|[^\r\n]+")
 _LINE_TEXT = methodcaller("group")
@@ -72,11 +83,13 @@ def open_sheet(data: bytes, form: Form, findings: RowFindings) -> Sheet | None:
     return Sheet(row, columns, records) if columns else None
 
 
-def check_size(data: bytes, refusal: str) -> None:
-    """Refuse a file that is too large to be read at all."""
-    if len(data) > LARGEST_FILE:
-        limit = f"{LARGEST_FILE // 1024**2} MiB"
-        raise Refusal(refusal, {"count": 1}, findings=[Finding("too_large", {"limit": limit})])
+def check_file(data: bytes, refusal: str, limit: int = LARGEST_FILE) -> None:
+    """Refuse a file that is too large to be read at all, or that is no table by its first bytes."""
+    if len(data) > limit << 20:
+        found = Finding("too_large", {"limit": f"{limit} MiB"})
+        raise Refusal(refusal, {"count": 1}, findings=[found])
+    if data.startswith(_NO_TABLES):
+        raise Refusal(refusal, {"count": 1}, findings=[Finding("no_table", {"row": 1}, "row 1")])
 
 
 def _records(text: str, findings: RowFindings) -> Iterator[tuple[int, list[str]]]:

@@ -7,7 +7,7 @@ from operator import itemgetter
 from planflow.domain.units import UnitRow
 from planflow.exchange.findings import RowFindings
 from planflow.exchange.hierarchy import parents_first
-from planflow.exchange.sheet import SHOWN, Form, Sheet, check_size, open_sheet
+from planflow.exchange.sheet import LARGEST_FILE, SHOWN, Form, Sheet, check_file, open_sheet
 
 REFUSAL = "units_invalid"
 
@@ -27,8 +27,8 @@ _FORMS = {
     "code": re.compile(r"[0-9A-Za-z_-]{1,40}"),
     "level": re.compile(r"[a-z][a-z0-9_]{0,39}"),
 }
-# Control characters and text direction overrides: no name has them, and a screen would obey them.
-_UNFITTING = "\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069"
+# Control characters, marks of direction and of no width: no name has them, and a screen would obey them.
+_UNFITTING = "\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2064\u2066-\u2069\ufeff"
 _UNFIT = re.compile(f"[{_UNFITTING}]")
 # All of a sound row in one look, cells joined by line breaks (which are unfit within a cell).
 _SOUND = re.compile(
@@ -38,13 +38,15 @@ _SOUND = re.compile(
 _SEPARATOR = re.compile("[;\uff1b]")
 
 
-def read_units(data: bytes, known: Collection[str] = ()) -> list[UnitRow]:
+def read_units(
+    data: bytes, known: Collection[str] = (), limit: int = LARGEST_FILE
+) -> list[UnitRow]:
     """Read units from UTF-8 or GB18030, parents before their children.
 
     `known` are codes that may be parents without standing in the file. Raises `Refusal`
     `units_invalid` with the findings of the first rows; its parameter `count` counts all.
     """
-    check_size(data, REFUSAL)
+    check_file(data, REFUSAL, limit)
     findings = RowFindings()
     sheet = open_sheet(data, _FORM, findings)
     units = _read(sheet, known, findings) if sheet else []

@@ -23,9 +23,8 @@ def import_history(site: Site, data: bytes) -> Imported:
 
     def work(tx: Tx) -> Imported:
         head = sites.lock_site(tx)
-        rows = read_history(
-            data, Known(_indicators(tx), lambda codes: sites.registered(tx, [*codes]))
-        )
+        named = Known(_indicators(tx), lambda codes: sites.registered(tx, [*codes]))
+        rows = read_history(data, named, site.settings.file_limit)
         ids = {
             code: one.id for code, one in sites.registered(tx, [*{r.unit for r in rows}]).items()
         }

@@ -37,7 +37,7 @@ def import_units(site: Site, data: bytes) -> Imported:
     def work(tx: Tx) -> Imported:
         head = sites.lock_site(tx)
         known = sites.registered(tx)
-        rows = read_units(data, known)
+        rows = read_units(data, known, site.settings.file_limit)
         _refuse_cycles(rows, known)
         added, changed = _compared(site, rows, known)
         if added or changed:

@@ -84,7 +84,7 @@ def _protect_sqlite(connection: Connection, names: set[str]) -> None:
 
 def _row_taken(name: str, key: tuple[str, ...]) -> str:
     same = " AND ".join(f'"{column}" IS NEW."{column}"' for column in key)
-    return f'EXISTS (SELECT 1 FROM "{name}" WHERE {same})'  # noqa: S608 - names are our own tables'
+    return f'EXISTS (SELECT 1 FROM "{name}" WHERE {same})'  # noqa: S608 - names are our own tables'  # nosec B608
 
 
 def _protect_postgresql(connection: Connection, names: set[str]) -> None:

@@ -152,7 +152,7 @@ class Database:
                 if attempt == ATTEMPTS or not worth_retrying(error):
                     raise fault_of(error) from error
                 # Another's commit came between; what it wrote decides the second run.
-                time.sleep(random.uniform(0, 0.01 * attempt))  # noqa: S311 - no secret depends on it
+                time.sleep(random.uniform(0, 0.01 * attempt))  # noqa: S311 - no secret depends on it  # nosec B311
         raise AssertionError("unreachable")
 
 

@@ -108,8 +108,10 @@ def _values(kind: Kind, columns: tuple[str, ...], count: int, marks: Iterator[st
     fixed = [f"'{value}'" for value in left.values()]
     rows = ([*(next(marks) for _ in columns), *fixed] for _ in range(count))
     many = ", ".join(f"({', '.join(row)})" for row in rows)
-    sql = f'INSERT INTO "{table(kind).name}" ({", ".join([*columns, *left])}) VALUES {many}'  # noqa: S608
+    names = ", ".join([*columns, *left])
+    sql = f'INSERT INTO "{table(kind).name}" ({names}) VALUES {many}'  # noqa: S608 - ours  # nosec B608
     if kind is not PlanRow:
         return sql
     changes = ", ".join(f"{c} = excluded.{c}" for c in columns if c not in (*_KEYS, "path"))
-    return f"{sql} ON CONFLICT ({', '.join(_KEYS)}) DO UPDATE SET {changes}"
+    keys = ", ".join(_KEYS)
+    return f"{sql} ON CONFLICT ({keys}) DO UPDATE SET {changes}"  # names of ours  # nosec B608

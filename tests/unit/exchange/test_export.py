@@ -16,8 +16,19 @@ from planflow.exchange import export
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "＝", "＠", " =", "\t=", "\r@", "\n-"])
 def test_what_looks_like_a_formula_is_a_text(start: str) -> None:
     cell = export.cell(f'{start}HYPERLINK("x")')
-    assert cell.startswith("'")
+    assert cell.lstrip().startswith("'")
     assert cell.endswith('HYPERLINK("x")')
+
+
+@pytest.mark.parametrize(("value", "expected"), [(-5, "-5"), (0, "0"), (-0.5, "-0.5"), (7, "7")])
+def test_a_number_is_a_number_also_below_zero(value: float, expected: str) -> None:
+    assert export.cell(value) == expected
+    assert export.cell(f"-{abs(value)}").startswith("'")
+
+
+def test_a_semicolon_begins_no_cell_of_its_own() -> None:
+    data = export.as_csv(["a"], [{"a": "x;=1+1"}]).decode("utf-8-sig")
+    assert list(csv.reader(io.StringIO(data), delimiter=";"))[1] == ["x", "'=1+1"]
 
 
 @given(st.lists(st.tuples(st.text(), st.lists(st.text(), max_size=3)), max_size=5))

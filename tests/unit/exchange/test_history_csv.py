@@ -6,7 +6,6 @@ import pytest
 
 from planflow.domain.past import PastRow, PastYear
 from planflow.errors import Refusal
-from planflow.exchange import sheet
 from planflow.exchange.history_csv import Known, read_history
 
 HEADER = "unit,year,indicator,plan,outcome\n"
@@ -87,6 +86,7 @@ def test_what_is_wrong_is_told_by_its_row(
     assert told(text) == expected
 
 
-def test_a_file_too_large_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sheet, "LARGEST_FILE", 1024 * 1024)
-    assert told(b" " * (1024 * 1024 + 1)) == [("too_large", 0)]
+def test_a_file_too_large_is_not_read() -> None:
+    with pytest.raises(Refusal) as caught:
+        read_history(b" " * (1024 * 1024 + 1), KNOWN, limit=1)
+    assert [one.code for one in caught.value.findings] == ["too_large"]

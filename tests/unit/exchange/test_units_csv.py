@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from planflow.domain.units import UnitRow
 from planflow.errors import Finding, Refusal
-from planflow.exchange import sheet
 from planflow.exchange.findings import MOST_KEPT
 from planflow.exchange.units_csv import read_units
 
@@ -217,10 +216,17 @@ def test_damaged_utf8_is_never_read_as_other_characters() -> None:
     assert told(damaged) == [("broken_encoding", 3)]
 
 
-def test_a_file_too_large_is_refused_unread(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sheet, "LARGEST_FILE", 1024 * 1024)
-    refusal = refused(b"\xff" * (1024 * 1024 + 1))
-    assert refusal.findings == (Finding("too_large", {"limit": "1 MiB"}),)
+def test_a_file_too_large_is_refused_unread() -> None:
+    with pytest.raises(Refusal) as caught:
+        read_units(b"\xff" * (1024 * 1024 + 1), limit=1)
+    assert caught.value.findings == (Finding("too_large", {"limit": "1 MiB"}),)
+
+
+@pytest.mark.parametrize(
+    "start", [b"PK\x03\x04", b"\xd0\xcf\x11\xe0", b"\x1f\x8b", b"%PDF", b"\x7fELF", b"\x89PNG"]
+)
+def test_what_is_no_table_by_its_content_is_told_so_whatever_its_name(start: bytes) -> None:
+    assert told(start + (HEADER + ROOT).encode()) == [("no_table", 1)]
 
 
 # Whatever the bytes are, the answer is units or a refusal

@@ -62,7 +62,7 @@ COMPUTED = {
     ("src/planflow/exchange/findings.py", "add"): PASSED_ON,
     ("src/planflow/exchange/findings.py", "refusal"): PASSED_ON,
     ("src/planflow/exchange/history_csv.py", "read_history"): Made(codes=("history_invalid",)),
-    ("src/planflow/exchange/sheet.py", "check_size"): Made(
+    ("src/planflow/exchange/sheet.py", "check_file"): Made(
         codes=("units_invalid", "history_invalid")
     ),
     ("src/planflow/exchange/units_csv.py", "read_units"): Made(codes=("units_invalid",)),

@@ -1,0 +1,72 @@
+"""What must not be reached from elsewhere: a demonstration's accounts, secrets that everybody knows."""
+
+import ipaddress
+from base64 import b64decode
+from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
+
+from planflow.errors import Refusal
+
+if TYPE_CHECKING:
+    from planflow.config import Settings
+    from planflow.services.site import Site
+
+_KNOWN = frozenset(
+    ("password", "planflow", "postgres", "secret", "changeme", "admin", "123456", "test", "demo")
+)
+_FEWEST_BYTES = 8  # of a key's 32: one typed for a trial repeats itself
+
+
+def check(settings: "Settings", site: "Site", host: str) -> None:
+    """Refuse to serve them beyond this machine.
+
+    Raises `Refusal`: `demo_exposed`, `default_secret_exposed`.
+    """
+    if is_loopback(host):
+        return
+    for name, secret in (
+        ("PLANFLOW_DATABASE_URL", _password(settings)),
+        ("PLANFLOW_LEDGER_KEY", _trial_key(settings)),
+        ("PLANFLOW_METRICS_TOKEN", _plain(settings.metrics_token)),
+    ):
+        if secret.lower() in _KNOWN:
+            raise Refusal("default_secret_exposed", {"name": name, "host": host})
+    if _has_demo(site):
+        raise Refusal("demo_exposed", {"host": host})
+
+
+def is_loopback(host: str) -> bool:
+    """Whether an address is this machine's own alone."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def _password(settings: "Settings") -> str:
+    return unquote(urlsplit(settings.database_url.get_secret_value()).password or "")
+
+
+def _trial_key(settings: "Settings") -> str:
+    """A name of the known ones for a key that was typed for a trial; nothing for any other."""
+    try:
+        few = len(set(b64decode(_plain(settings.ledger_key)))) < _FEWEST_BYTES
+    except ValueError:  # told when it is used
+        return ""
+    return "test" if settings.ledger_key is not None and few else ""
+
+
+def _plain(secret: object) -> str:
+    found = getattr(secret, "get_secret_value", str)()
+    return str(found)
+
+
+def _has_demo(site: "Site") -> bool:
+    """All of a demonstration's cast: a site of one's own may well call somebody `city`."""
+    from planflow.demo import case, staging
+    from planflow.services import standing
+
+    names = [user.name for user in staging.cast(case.read(case.carried()))]
+    return standing.accounts_among(site, names) == len(names)
