@@ -90,7 +90,7 @@ async def history(
         start = None if after is None else str(after)
         return plans.history(site, reader, cycle, unit, start, whole("limit", limit))
 
-    return await visit.answer(look)
+    return await visit.answer(seen_first(look, cycle, unit))
 
 
 @router.get("/{unit}/diff", response_model=DiffView | BetweenView, responses=refusals(READ))

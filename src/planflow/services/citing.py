@@ -3,8 +3,7 @@
 from dataclasses import dataclass, field
 
 from planflow.errors import Finding, Refusal, invalid
-from planflow.services import searching
-from planflow.services.cycles import head_of
+from planflow.services import searching, sights
 from planflow.services.people import Reader
 from planflow.services.review_views import ChainView, DocumentView
 from planflow.services.site import Site
@@ -43,10 +42,10 @@ def chain(site: Site, reader: Reader, cycle: str, document_no: str | None) -> Ch
     """A document with all that it cites and all that cites it. Raises `Refusal`."""
 
     def work(tx: Tx) -> ChainView:
-        head = head_of(site, tx, reader, cycle, "none")
+        seen = sights.of_cycle(site, tx, reader, cycle)
         if not document_no:
             raise invalid(Finding("missing", {"field": "document_no"}, "document_no"))
-        scope = Search(searching.scopes_of(site, tx, reader, head, None))
+        scope = Search(seen.scope)
         found = _Chain({document_no: 0})
         found.follow(tx, cycle, scope, document_no, up=False)
         found.follow(tx, cycle, scope, document_no, up=True)

@@ -4,18 +4,17 @@ import datetime as dt
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from planflow.access import table as access
 from planflow.errors import Finding, Refusal, invalid
 from planflow.exchange import export
 from planflow.ledger.leaf import format_time, unseal
-from planflow.services.cycles import head_of
-from planflow.services.people import Reader, standings
+from planflow.services import sights
+from planflow.services.people import Reader
 from planflow.services.review_views import FoundView
+from planflow.services.sights import InCycle
 from planflow.services.site import Site
 from planflow.services.views import Page
-from planflow.store import searches, trees
+from planflow.store import searches
 from planflow.store.searches import Found, Search
-from planflow.store.seats import CycleHead
 from planflow.store.transaction import Tx
 
 FORMATS = {"csv": "text/csv; charset=utf-8", "jsonl": "application/jsonl"}
@@ -49,7 +48,7 @@ def search(
     size = min(limit or site.settings.page_limit, site.settings.page_limit)
 
     def work(tx: Tx) -> Page[FoundView]:
-        asked = _asked(site, tx, reader, head_of(site, tx, reader, cycle, "none"), wanted)
+        asked = _asked(site, tx, sights.of_cycle(site, tx, reader, cycle), wanted)
         found = searches.page(tx, cycle, asked, _place(cursor), size + 1)
         last = _cursor(found[size - 1]) if len(found) > size else None
         return Page(items=[view(one) for one in found[:size]], next=last)
@@ -61,7 +60,7 @@ def exported(site: Site, reader: Reader, cycle: str, wanted: Wanted, form: str) 
     """All events found as one file, CSV or JSON Lines. Raises `Refusal`; `too_large` for too many."""
 
     def work(tx: Tx) -> bytes:
-        asked = _asked(site, tx, reader, head_of(site, tx, reader, cycle, "none"), wanted)
+        asked = _asked(site, tx, sights.of_cycle(site, tx, reader, cycle), wanted)
         rows = [view(one).model_dump(mode="json") for one in _all(tx, cycle, asked)]
         if form == "csv":
             return export.as_csv(list(FoundView.model_fields), rows)
@@ -76,20 +75,9 @@ def sight(site: Site, reader: Reader, cycle: str, unit: str | None = None) -> No
     """Whether a reader may look there at all. Raises `Refusal` `not_found`."""
 
     def work(tx: Tx) -> None:
-        scopes_of(site, tx, reader, head_of(site, tx, reader, cycle, "none"), unit)
+        sights.part(site, tx, sights.of_cycle(site, tx, reader, cycle), unit)
 
     site.database.read(work)
-
-
-def scopes_of(site: Site, tx: Tx, reader: Reader, head: CycleHead, unit: str | None) -> list[str]:
-    """Places at and below which somebody may look; that of one unit where it is named."""
-    seen = standings(site, tx, reader, head.tree)
-    if unit is None:
-        return [one.path for one in seen if one.role in access.READERS]
-    place = trees.node(site.database, tx, head.tree, unit)
-    if place is None or not access.may_read(seen, place.path):
-        raise Refusal("not_found", {"kind": "unit", "name": unit})
-    return [place.path]
 
 
 def view(found: Found) -> FoundView:
@@ -111,14 +99,14 @@ def view(found: Found) -> FoundView:
     )
 
 
-def _asked(site: Site, tx: Tx, reader: Reader, head: CycleHead, wanted: Wanted) -> Search:
-    scopes = scopes_of(site, tx, reader, head, wanted.unit)
+def _asked(site: Site, tx: Tx, seen: InCycle, wanted: Wanted) -> Search:
+    head, scope = seen.head, sights.part(site, tx, seen, wanted.unit)
     rounds = head.negotiation.protocol.rounds_by_name
     if wanted.round is not None and wanted.round not in rounds:
         params = {"round": wanted.round[:64], "known": ", ".join(rounds)}
         raise invalid(Finding("unknown_round", params, "round"))
     return Search(
-        scopes,
+        scope,
         wanted.unit in (None, head.state.root),  # rounds and tree are everybody's, as the cycle is
         wanted.actor,
         wanted.round,

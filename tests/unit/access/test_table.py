@@ -6,10 +6,10 @@ import itertools
 
 import pytest
 
+from planflow.access.scope import Standing
 from planflow.access.table import (
     ACTS,
     ROLES,
-    Standing,
     grant_for,
     may_read,
     sees_draft,
