@@ -21,7 +21,7 @@ NONE = "none"  # a name that nothing has
 WHY = {"on_behalf_of": {"reason": "x"}}
 # Plans of which relations and states are sampled: in c1 reports, in c2 issues, in c3 promises.
 PLANS = (
-    *(("c1", unit) for unit in ("Rregion", "Ccity", "Acounty", "Bcounty", "Ecounty")),
+    *(("c1", unit) for unit in ("Rregion", "Ccity", "Acounty", "Ecounty")),
     *(("c2", unit) for unit in ("Ccity", "Acounty")),
     *(("c3", unit) for unit in ("Ccity", "Acounty", "Bcounty")),
     *(("x1", "Wcounty"), ("c1", "Wcounty"), ("c1", "Ttown"), ("c1", NONE), (NONE, "Acounty")),

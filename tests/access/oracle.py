@@ -85,6 +85,11 @@ def known(who: Person) -> set[str]:
     return {u for u in REGISTER if reads(who, u)} | set(line(who.unit))
 
 
+def told_by(who: Person, unit: str) -> bool:
+    """Whether somebody reads what a unit issued: there, or where it was issued to (section 7)."""
+    return any(reads(who, u) for u in REGISTER if unit in (u, ABOVE[u]))
+
+
 def door(who: Person) -> Class:
     """What needs a token and nothing else."""
     return "else" if who.token else "401"

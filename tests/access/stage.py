@@ -47,6 +47,11 @@ def secret(unit: str) -> str:
     return f"words-of-{unit}"
 
 
+def issued(unit: str) -> str:
+    """A text that a unit said to those it issued to: theirs to read, and nobody else's below."""
+    return f"issue-of-{unit}"
+
+
 @dataclass
 class Things:
     """What the world has that a call may be about."""
@@ -129,10 +134,10 @@ def _reported(world: World, cycle: str, units: Iterable[str]) -> None:
 def _issued(world: World) -> None:
     world.name = "c2"
     world.play_until("down1", FIGURES)
-    world.issue("Rregion", {"Ccity": SUM_C, "Dcity": FIGURES["Ecounty"]}, reason=secret("Rregion"))
+    world.issue("Rregion", {"Ccity": SUM_C, "Dcity": FIGURES["Ecounty"]}, reason=issued("Rregion"))
     world.act("planner-Ccity", "Ccity", "acknowledge")
     below = {unit: FIGURES[unit] for unit in ("Acounty", "Bcounty")}
-    world.issue("Ccity", below, reason=secret("Ccity"), document_no="doc-1")
+    world.issue("Ccity", below, reason=issued("Ccity"), document_no="doc-1")
 
 
 SUM_C = {"persons": 100, "villages": 100, "county_exit": 1}

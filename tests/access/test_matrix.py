@@ -28,7 +28,7 @@ from tests import databases as made
 from tests.access import oracle
 from tests.access.cells import Cell, cells
 from tests.access.oracle import Class, Person
-from tests.access.stage import PEOPLE, Answer, Things, ask, prepare, secret
+from tests.access.stage import PEOPLE, Answer, Things, ask, issued, prepare, secret
 from tests.conftest import Park
 from tests.world import difference, snapshot
 
@@ -96,8 +96,9 @@ def beyond(one: Cell, answer: Answer) -> set[str]:
     about_register = "/units" in one.route
     known = oracle.units(who) if about_register else oracle.known(who)
     named = {u for u in oracle.REGISTER if u in answer.text and u not in one.sent.told} - known
-    said = {secret(u) for u in oracle.REGISTER if secret(u) in answer.text}
-    return named | (said - {secret(u) for u in oracle.REGISTER if oracle.reads(who, u)})
+    said = {secret(u) for u in oracle.REGISTER if not oracle.reads(who, u)}
+    said |= {issued(u) for u in oracle.REGISTER if not oracle.told_by(who, u)}
+    return named | {one for one in said if one in answer.text}
 
 
 def by_the_table(one: Cell) -> Class:
