@@ -127,7 +127,8 @@ def _plan_acts(method: str, path: str, cycle: str, unit: str, things: Things) ->
         mine = (cycle, unit) == ("c3", "Acounty")
         subject, known, top = (things.correction, "", "Ccity") if mine else (NONE, None, "")
     if "{paper}" in path:
-        known = None
+        mine = (cycle, unit) == ("c1", "Rregion")
+        subject, known = (things.paper, "") if mine else (NONE, None)
     for name in ("commitment", "correction", "paper"):
         here = here.replace(f"{{{name}}}", subject)
     decides = None if known is None else top

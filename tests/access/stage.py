@@ -58,6 +58,7 @@ class Things:
 
     tokens: dict[str, str] = field(default_factory=dict)
     promises: dict[str, str] = field(default_factory=dict)  # by unit, in c3
+    paper: str = ""  # of Rregion in c1
     correction: str = ""  # of Acounty in c3, and of Bcounty with it: Ccity decides
     delegation: str = ""
     events: dict[str, str] = field(default_factory=dict)  # the last one of a plan, by cycle/unit
@@ -105,6 +106,8 @@ def _cycles(world: World, things: Things) -> None:
     _reported(world, "c1", ("Acounty", "Ecounty"))
     world.act("planner-Bcounty", "Bcounty", "draft", _draft("Bcounty"))
     world.act("admin-Dcity", "Ecounty", "accept", {"note": secret("Ecounty")})
+    paper = {"act": "accepted", "figures": SUM_C, "document_no": "doc-2", "dated": "2019-04-10"}
+    things.paper = world.act("admin-Rregion", "Rregion", "paper", paper).papers[-1].id
     _issued(world)
     _promised(world, things)
     world.cycle("x1", who="admin-Xregion", root="Xregion", no_task=())

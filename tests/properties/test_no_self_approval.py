@@ -46,6 +46,8 @@ STARTS = ("up1", "down1", "up2")
 PAPER = {"figures": FIGURES["C"], "document_no": "桂扶〔2019〕1号", "dated": "2019-04-10"}
 Seen = Counter[str]
 Hands = frozenset[str]
+# by unit and round: who saved a working copy, and how many events the plan had by then (F3)
+Typed = dict[tuple[str, str], list[tuple[int, str]]]
 
 
 @dataclass
@@ -55,7 +57,7 @@ class Play:
     world: World
     rng: Random
     seen: Seen
-    typed: dict[tuple[str, str], set[str]] = field(default_factory=lambda: defaultdict(set))
+    typed: Typed = field(default_factory=lambda: defaultdict(list))
 
     def step(self) -> None:
         """Something is done, or refused."""
@@ -117,8 +119,8 @@ class Play:
         place = PARENT[unit] if behalf else unit
         who, more = self._able(place, "planner", "admin"), WHY if behalf else {}
         view = self.world.act(who, unit, "draft", {"figures": FIGURES[unit], **more})
-        mine = {self.world.readers[who].user_id}
-        self.typed[unit, str(view.round)] |= mine
+        mine = (len(self.world.history(unit)), self.world.readers[who].user_id)
+        self.typed[unit, str(view.round)].append(mine)
         self.seen["typed on behalf" if behalf else "typed"] += 1
         self.world.act(self._able(place, "planner", "admin"), unit, "submit", more)
 
@@ -129,6 +131,8 @@ class Play:
         self.world.act(self._able(PARENT[unit], "admin"), unit, action, told)
 
     def _correct(self) -> None:
+        if self.world.get().rounds["up1"] != "closed":
+            return
         unit = self.rng.choice(("A", "B"))
         beside = "B" if unit == "A" else "A"
         now = {
@@ -201,7 +205,7 @@ class Look:
     """Looks for acts of review by a hand that had a part in what they review."""
 
     logs: dict[str, list[EventView]]
-    typed: dict[tuple[str, str], set[str]]
+    typed: Typed
     seen: Seen
     found: list[str] = field(default_factory=list)
 
@@ -216,7 +220,8 @@ class Look:
     def _before(self, unit: str, event: EventView, earlier: list[EventView]) -> Hands | None:
         """Who had a part in what an event reviews; None where it reviews nothing."""
         sent = [o for o in earlier if (o.kind, o.round) == ("submitted", event.round)]
-        worked = hands(sent) | self.typed.get((unit, event.round), set())
+        typed = self.typed.get((unit, event.round), [])
+        worked = hands(sent) | {who for seq, who in typed if seq < event.seq}
         if event.kind in ("accepted", "returned"):
             return worked
         if event.kind == "corrected":
@@ -269,7 +274,7 @@ def test_the_look_at_the_log_finds_a_self_approval() -> None:
         )
 
     def looked(*events: EventView, typed: str = "") -> int:
-        told = {("A", "up1"): {typed}} if typed else {}
+        told = {("A", "up1"): [(0, typed)]} if typed else {}
         return len(Look({"A": list(events)}, told, Counter()).found)
 
     sent = event(1, "submitted", "x")

@@ -31,13 +31,6 @@ class Scope:
         """Whether a plan lies in it."""
         return any(within(path, one) for one in self.paths)
 
-    def at(self, path: str) -> "Scope":
-        """What of it lies at and below a place: nothing where the place lies outside."""
-        return Scope((path,)) if self.has(path) else NOTHING
-
-
-NOTHING = Scope(())
-
 
 class Held(Protocol):
     """A role at a unit, or of nobody's unit."""
