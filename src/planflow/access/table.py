@@ -119,25 +119,33 @@ def grant_for(
     these, the one nearest to its source.
     """
     act = ACTS[action]
+    if on_behalf and not act.behalf:
+        return None
     own, parent = (_NOBODY, act.behalf) if on_behalf else (act.own, act.parent)
     if act.root and parent_path is None:
-        own = own | parent
-
-    def fits(one: Standing) -> bool:
-        if act.desk:
-            if one.role not in act.desk or on_behalf:
-                return False
-            return within(path, one.path) if desk is None else one.path == desk
-        if one.path == path:
-            return one.role in own
-        return one.path == parent_path and one.role in parent
-
-    fitting = [one for one in standings if fits(one)]
+        own = parent
+    if act.desk:
+        fitting = _at_desk(standings, act.desk, path, desk)
+    else:
+        fitting = [
+            one
+            for one in standings
+            if one.role in (own if one.path == path else parent) and one.path in (path, parent_path)
+        ]
     if len(fitting) < _SEVERAL:
         return fitting[0].grant if fitting else None
     hands = frozenset(avoid)
     fitting.sort(key=lambda one: (not hands.isdisjoint(one.delegators), len(one.delegators)))
     return fitting[0].grant
+
+
+def _at_desk(
+    standings: Iterable[Standing], roles: Roles, path: str, desk: str | None
+) -> list[Standing]:
+    fitting = [one for one in standings if one.role in roles]
+    if desk is None:  # nobody has to decide yet
+        return [one for one in fitting if within(path, one.path)]
+    return [one for one in fitting if one.path == desk]
 
 
 def cycle_grant(standings: Iterable[Standing], action: str, root: str) -> str | None:
