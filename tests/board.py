@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 from planflow.access import table as access
-from planflow.access.table import Standing
+from planflow.access.scope import Standing
 from planflow.domain.calendar import Calendar
 from planflow.domain.commands import CloseRound, OpenRound, SaveDraft
 from planflow.domain.events import Draft, Event, Many

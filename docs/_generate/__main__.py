@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import access
 import command_line
 import errors
 import http_api
@@ -13,6 +14,7 @@ import settings
 
 REFERENCE = Path(__file__).parents[1] / "reference"
 PAGES = {
+    "access": access.page,
     "command-line": command_line.page,
     "errors": errors.page,
     "http": http_api.page,

@@ -20,6 +20,7 @@ from hypothesis import settings as tries
 from hypothesis import strategies as st
 from sqlalchemy import event as listening
 
+from planflow.access.scope import Scope
 from planflow.engine import evolve
 from planflow.engine.machine import compile_protocol
 from planflow.engine.state import NEW_PLAN, CycleState, PlanState
@@ -107,7 +108,7 @@ def as_it_was(tx: Tx, told: Told, name: str) -> int:
         assert found == cycle
         if found is None:
             continue
-        page = boards.page(tx, negotiation, found, moment, ["R"], {}, "", WHOLE)
+        page = boards.page(tx, negotiation, found, moment, Scope(("R",)), {}, "", WHOLE)
         assert {one.place.id: (_place(one), one.plan) for one in page} == there
         assert [one.place.path for one in page] == sorted(one.place.path for one in page)
         for unit, (_, plan) in there.items():

@@ -13,6 +13,7 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import text
 
+from planflow.access.scope import Scope
 from planflow.errors import Fault
 from planflow.services import searching
 from planflow.services.review_views import FoundView
@@ -146,11 +147,11 @@ def test_no_search_reads_a_whole_table(world: World) -> None:
     played(world)
     now = dt.datetime.now(dt.UTC)
     for one in (
-        Search(["R"]),
-        Search(["R/C"], of_cycle=False),
-        Search(["R"], actor="x"),
-        Search(["R"], document_no="x"),
-        Search(["R"], start=now, end=now),
+        Search(Scope(("R",))),
+        Search(Scope(("R/C",)), of_cycle=False),
+        Search(Scope(("R",)), actor="x"),
+        Search(Scope(("R",)), document_no="x"),
+        Search(Scope(("R",)), start=now, end=now),
     ):
         plans: list[str] = []
 

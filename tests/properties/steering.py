@@ -264,13 +264,13 @@ class Walk:
         """Somebody who may: a planner, an admin, a deputy, or the person who sits at two desks."""
         board, rng = self.board, self.rng
         parent, waiting = board.parent(code), board.plan(code).proposal
-        place = code if RIGHTS[action][0] == "own" or parent is None else parent
-        if RIGHTS[action][0] == "desk":
+        place = parent if parent and RIGHTS[action].parent else code
+        if RIGHTS[action].desk:
             place = waiting.top if waiting else code
             return f"{place}2" if rng.random() < 0.7 else place
         if action in ("confirm", "attest") and rng.random() < 0.7:
             return f"{code}2"
-        if RIGHTS[action][0] == "near":
+        if RIGHTS[action].own and RIGHTS[action].parent:
             return rng.choice((code, code.lower(), place))
         if not board.nodes[place].is_root and rng.random() < 0.2:
             return "both"

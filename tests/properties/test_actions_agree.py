@@ -186,9 +186,9 @@ class Agreeing(RuleBasedStateMachine):
 
 def _might(board: Board, code: str, action: str) -> list[str]:
     parent, waiting = board.parent(code), board.plan(code).proposal
-    if ACTS[action][0] == "desk" and waiting:
+    if ACTS[action].desk and waiting:
         return [waiting.top, "both"]
-    place = code if ACTS[action][0] == "own" or parent is None else parent
+    place = parent if parent and (ACTS[action].parent or ACTS[action].desk) else code
     return [place, place.lower(), "both"]
 
 

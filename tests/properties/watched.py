@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self
 
-from planflow.access.table import Standing
+from planflow.access.scope import Standing
 from planflow.domain.events import Event
 from planflow.engine import numbers
 from planflow.engine.state import PlanState

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from planflow.access.table import Standing
+from planflow.access.scope import Standing
 from planflow.engine import numbers
 from planflow.errors import Refusal
 from planflow.protocol import loader

@@ -110,16 +110,12 @@ async def get_tree(
     limit: str | None = None,
 ) -> Response:
     """The tree of a cycle in the reader's scope, now or as it stood at a time."""
-    return await visit.answer(
-        lambda site, reader: tree.get_tree(
-            site,
-            reader,
-            cycle,
-            moment("as_of", as_of) if as_of is not None else None,
-            cursor,
-            whole("limit", limit),
-        )
-    )
+
+    def look(site: Site, reader: Reader) -> Page[PlaceView]:
+        then = moment("as_of", as_of) if as_of is not None else None
+        return tree.get_tree(site, reader, cycle, then, cursor, whole("limit", limit))
+
+    return await visit.answer(seen_first(look, cycle))
 
 
 @router.post(

@@ -6,7 +6,10 @@ from fastapi import APIRouter, Query
 from pydantic import WithJsonSchema
 from starlette.responses import Response
 
+from planflow.errors import Refusal
 from planflow.services import ledger
+from planflow.services.people import Reader
+from planflow.services.site import Site
 from planflow.services.views import ReceiptView
 from planflow_api.dependencies import Visiting, whole
 from planflow_api.schemas import READ, refusals
@@ -32,7 +35,10 @@ Epoch = Annotated[
 async def ledger_checkpoint(visit: Visiting, log: Log = None, epoch: Epoch = None) -> Response:
     """The last signed checkpoint of a log (C2SP tlog-checkpoint)."""
     return await visit.raw(
-        lambda site, reader: ledger.last_checkpoint(site, reader, log, whole("epoch", epoch)), NOTE
+        lambda site, reader: ledger.last_checkpoint(
+            site, reader, log, _epoch(site, reader, log, epoch)
+        ),
+        NOTE,
     )
 
 
@@ -54,7 +60,8 @@ async def ledger_key(visit: Visiting) -> Response:
 async def ledger_tile(visit: Visiting, path: str, log: Log = None, epoch: Epoch = None) -> Response:
     """A tile of hashes, or a bundle of leaves (C2SP tlog-tiles): `0/000`, `entries/000.p/7`."""
     return await visit.raw(
-        lambda site, reader: ledger.tile(site, reader, log, whole("epoch", epoch), path), BYTES
+        lambda site, reader: ledger.tile(site, reader, log, _epoch(site, reader, log, epoch), path),
+        BYTES,
     )
 
 
@@ -62,3 +69,12 @@ async def ledger_tile(visit: Visiting, path: str, log: Log = None, epoch: Epoch 
 async def event_proof(visit: Visiting, event: str) -> Response:
     """An event's receipt (C2SP tlog-proof): with the leaf and the site's key it proves itself."""
     return await visit.answer(lambda site, reader: ledger.receipt(site, reader, event))
+
+
+def _epoch(site: Site, reader: Reader, log: str | None, epoch: str | None) -> int | None:
+    """The number of a tree; what cannot be read is told only to those who see the log (404, then 422)."""
+    try:
+        return whole("epoch", epoch)
+    except Refusal:
+        ledger.sight(site, reader, log)
+        raise

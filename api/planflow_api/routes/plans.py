@@ -58,7 +58,9 @@ async def list_plans(
         then, part = moment("as_of", as_of), Part(unit, parent, state)
         return boards.list_then(site, reader, cycle, then, part, cursor, size)
 
-    return await visit.answer(seen_first(look, cycle, unit))
+    # A parent of then is told by a code of then: whether it is seen is asked then.
+    named = unit if as_of is not None else unit or parent
+    return await visit.answer(seen_first(look, cycle, named))
 
 
 @router.get("/{unit}", response_model=PlanView, responses={200: _ETAG, **refusals(READ)})
@@ -90,7 +92,7 @@ async def history(
         start = None if after is None else str(after)
         return plans.history(site, reader, cycle, unit, start, whole("limit", limit))
 
-    return await visit.answer(look)
+    return await visit.answer(seen_first(look, cycle, unit))
 
 
 @router.get("/{unit}/diff", response_model=DiffView | BetweenView, responses=refusals(READ))

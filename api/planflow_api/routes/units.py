@@ -6,7 +6,10 @@ from fastapi import APIRouter, Query
 from pydantic import WithJsonSchema
 from starlette.responses import Response
 
+from planflow.errors import Refusal
 from planflow.services import units
+from planflow.services.people import Reader
+from planflow.services.site import Site
 from planflow.services.views import Page, UnitView
 from planflow_api.dependencies import Visiting, whole
 from planflow_api.schemas import READ, refusals
@@ -27,9 +30,16 @@ async def list_units(
     visit: Visiting, parent: Parent = None, cursor: Cursor = None, limit: Limit = None
 ) -> Response:
     """A page of the units in the reader's scope."""
-    return await visit.answer(
-        lambda site, reader: units.list_units(site, reader, parent, cursor, whole("limit", limit))
-    )
+
+    def look(site: Site, reader: Reader) -> Page[UnitView]:
+        try:
+            return units.list_units(site, reader, parent, cursor, whole("limit", limit))
+        except Refusal:
+            if parent:
+                units.get_unit(site, reader, parent)  # 404 comes before 422
+            raise
+
+    return await visit.answer(look)
 
 
 @router.get("/{code}", response_model=UnitView, responses=refusals(READ))

@@ -1,50 +1,85 @@
-"""Who may what, by role and relation to the unit of the plan (blueprint, section 7)."""
+"""Who may do what to a plan: role, action, and where one's unit stands to the plan's (section 7).
+
+`access.rows` has the same for every call of the service. A read is a right like any other: whoever
+has none finds nothing (404); whoever reads and may not act is told so (403).
+"""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from planflow.access.scope import KEEPERS, READERS, Standing, scope, within
+
 Role = Literal["planner", "admin", "auditor", "sysadmin", "secadmin"]
-Relation = Literal["own", "parent", "near", "desk"]
+Roles = frozenset[str]
+# Where the actor's unit stands, seen from the plan's. `parent` is the nearest ancestor that takes part.
+Relation = Literal["own", "parent", "ancestor", "descendant", "sibling", "foreign"]
 
 ROLES: tuple[Role, ...] = ("planner", "admin", "auditor", "sysadmin", "secadmin")
-AT_A_UNIT: frozenset[str] = frozenset({"planner", "admin", "auditor"})
-READERS: frozenset[str] = AT_A_UNIT
-KEEPERS: frozenset[str] = frozenset({"sysadmin", "secadmin"})  # two of them renew the ledger
-_OWN: frozenset[str] = frozenset({"planner", "admin"})
-_ADMIN: frozenset[str] = frozenset({"admin"})
+RELATIONS: tuple[Relation, ...] = (
+    "own",
+    "parent",
+    "ancestor",
+    "descendant",
+    "sibling",
+    "foreign",
+)
+AT_A_UNIT: Roles = READERS
+EXCLUSIVE: Roles = KEEPERS | {"auditor"}  # nobody holds two of these
+_OWN: Roles = frozenset({"planner", "admin"})
+_ADMIN: Roles = frozenset({"admin"})
+_NOBODY: Roles = frozenset()
 
-# action → relation of the actor's unit to the plan's unit, and the roles that may
-ACTS: dict[str, tuple[Relation, frozenset[str]]] = {
-    "draft": ("own", _OWN),
-    "submit": ("own", _OWN),
-    "withdraw": ("own", _OWN),
-    "acknowledge": ("own", _OWN),
-    "issue": ("own", _ADMIN),
-    "present": ("own", _ADMIN),
-    "decide": ("own", _ADMIN),
-    "distribute": ("own", _ADMIN),
-    "accept": ("parent", _ADMIN),
-    "return": ("parent", _ADMIN),
-    "extensions": ("parent", _ADMIN),
-    "commitments": ("parent", _ADMIN),
-    "fulfil": ("parent", _ADMIN),
-    "waive": ("parent", _ADMIN),
-    "headline": ("parent", _ADMIN),
-    "corrections": ("near", _OWN),
-    "approve": ("desk", _ADMIN),
-    "reject": ("desk", _ADMIN),
-    "confirm": ("own", _ADMIN),
-    "paper": ("own", _ADMIN),
-    "attest": ("own", _ADMIN),
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """Who may act on a plan, by relation; and in which stages of a round it can be done at all.
+
+    `behalf`: at the parent, saying so (代报). `desk`: at the unit that decides on the correction that
+    waits, which is the plan's own or one above. `root`: the root stands in for the parent it has not.
+    No stage: whatever the stage.
+    """
+
+    own: Roles = _NOBODY
+    parent: Roles = _NOBODY
+    behalf: Roles = _NOBODY
+    desk: Roles = _NOBODY
+    root: bool = False
+    stages: tuple[str, ...] = ()
+
+
+_WRITING = ("drafting", "returned")
+_SENT = ("submitted",)
+_SPLIT = ("awaiting", "acknowledged", "distributed")  # awaiting: the root's, to whom nobody issues
+ACTS: dict[str, Act] = {
+    "draft": Act(own=_OWN, behalf=_OWN, stages=_WRITING),
+    "submit": Act(own=_OWN, behalf=_OWN, stages=_WRITING),
+    "withdraw": Act(own=_OWN, stages=_SENT),
+    "acknowledge": Act(own=_OWN, stages=("issued",)),
+    "issue": Act(own=_ADMIN, stages=_SPLIT),
+    "present": Act(own=_ADMIN, stages=("awaiting",)),
+    "decide": Act(own=_ADMIN, stages=("awaiting", "presented")),
+    "distribute": Act(own=_ADMIN),
+    "accept": Act(parent=_ADMIN, stages=_SENT),
+    "return": Act(parent=_ADMIN, stages=("submitted", "accepted")),
+    "extensions": Act(parent=_ADMIN, root=True),
+    "commitments": Act(parent=_ADMIN),
+    "fulfil": Act(parent=_ADMIN),
+    "waive": Act(parent=_ADMIN),
+    "headline": Act(parent=_ADMIN, root=True),
+    "corrections": Act(own=_OWN, parent=_ADMIN),
+    "approve": Act(desk=_ADMIN),
+    "reject": Act(desk=_ADMIN),
+    "confirm": Act(own=_ADMIN, stages=_SPLIT),
+    "paper": Act(own=_ADMIN),
+    "attest": Act(own=_ADMIN),
 }
-# acts on a plan that somebody at the parent may do for the unit, where they say so (代报)
-ON_BEHALF: dict[str, tuple[Relation, frozenset[str]]] = {
-    "draft": ("parent", _OWN),
-    "submit": ("parent", _OWN),
-}
+# acts on a cycle: of these roles at its root
+ON_CYCLES: dict[str, Roles] = dict.fromkeys(("open_cycle", "open", "close", "tree", "drop"), _ADMIN)
+# acts that begin nowhere in particular: of these roles at any unit, and then by what the body names
+ANYWHERE: dict[str, Roles] = {"open_cycle": _ADMIN, "delegate": AT_A_UNIT}
 # what the holder of a role may delegate at the same unit: their own role, or less
-DELEGABLE: dict[str, frozenset[str]] = {
+DELEGABLE: dict[str, Roles] = {
     "planner": frozenset({"planner"}),
     "admin": frozenset({"admin", "planner"}),
     "auditor": frozenset({"auditor"}),
@@ -55,19 +90,17 @@ WATCHERS: frozenset[str] = frozenset({"auditor", "secadmin"})
 _SEVERAL = 2
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """A grant in force, seen from one cycle: the unit's place there, empty where it has none."""
-
-    grant: str
-    role: str
-    path: str
-    delegators: tuple[str, ...] = ()  # in whose place its holder acts
-
-
-def may_read(standings: Iterable[Standing], path: str) -> bool:
-    """Whether a plan lies in the reader's scope: at or below a unit where they have a reading role."""
-    return any(one.role in READERS and _within(path, one.path) for one in standings)
+def relation(place: str, path: str, parent_path: str | None) -> Relation:
+    """Where a unit at `place` stands, seen from the plan at `path`."""
+    if place == path:
+        return "own"
+    if place and within(path, place):
+        return "parent" if place == parent_path else "ancestor"
+    if within(place, path):
+        return "descendant"
+    above = path.rpartition("/")[0]
+    beside = bool(place and above) and place.rpartition("/")[0] == above
+    return "sibling" if beside else "foreign"
 
 
 def covering(standings: Iterable[Standing], path: str) -> Standing | None:
@@ -97,30 +130,46 @@ def grant_for(
     might be asked has a grant. Of several grants, one that brings none of the hands to `avoid`; of
     these, the one nearest to its source.
     """
-    if on_behalf and action not in ON_BEHALF:
+    act = ACTS[action]
+    if on_behalf and not act.behalf:
         return None
-    relation, roles = (ON_BEHALF if on_behalf else ACTS)[action]
-    needs_parent = action in ("accept", "return", "commitments", "fulfil", "waive") or on_behalf
-    if needs_parent and parent_path is None:
-        return None
-
-    place = desk if relation == "desk" else path
-    if relation == "parent":
-        place = parent_path or path
-
-    def fits(one: Standing) -> bool:
-        if place is None:  # nobody has to decide yet
-            return _within(path, one.path)
-        if relation == "near" and one.path == parent_path:
-            return one.role in _ADMIN
-        return one.path == place
-
-    fitting = [one for one in standings if one.role in roles and fits(one)]
+    own, parent = (_NOBODY, act.behalf) if on_behalf else (act.own, act.parent)
+    if act.root and parent_path is None:
+        own = parent
+    if act.desk:
+        fitting = _at_desk(standings, act.desk, path, desk)
+    else:
+        fitting = [
+            one
+            for one in standings
+            if one.role in (own if one.path == path else parent) and one.path in (path, parent_path)
+        ]
     if len(fitting) < _SEVERAL:
         return fitting[0].grant if fitting else None
     hands = frozenset(avoid)
     fitting.sort(key=lambda one: (not hands.isdisjoint(one.delegators), len(one.delegators)))
     return fitting[0].grant
+
+
+def _at_desk(
+    standings: Iterable[Standing], roles: Roles, path: str, desk: str | None
+) -> list[Standing]:
+    fitting = [one for one in standings if one.role in roles]
+    if desk is None:  # nobody has to decide yet
+        return [one for one in fitting if within(path, one.path)]
+    return [one for one in fitting if one.path == desk]
+
+
+def cycle_grant(standings: Iterable[Standing], action: str, root: str) -> str | None:
+    """The grant that allows an act on the cycle with this root; None where no grant does."""
+    roles = ON_CYCLES[action]
+    fitting = (one.grant for one in standings if one.path == root and one.role in roles)
+    return next(fitting, None)
+
+
+def anywhere(roles: Iterable[str], action: str) -> bool:
+    """Whether one of somebody's roles lets them begin an act that names its place in its body."""
+    return not ANYWHERE[action].isdisjoint(roles)
 
 
 def sees_draft(
@@ -136,5 +185,6 @@ def sees_draft(
     )
 
 
-def _within(path: str, above: str) -> bool:
-    return bool(above) and (path == above or path.startswith(above + "/"))
+def may_read(standings: Iterable[Standing], path: str) -> bool:
+    """Whether a plan lies in the reader's scope."""
+    return scope(standings).has(path)

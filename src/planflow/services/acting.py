@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from planflow.access import table as access
-from planflow.access.table import Standing
+from planflow.access.scope import Standing, scope
 from planflow.domain import commands as c
 from planflow.domain.events import Draft
 from planflow.domain.parsing import attempt
@@ -15,7 +15,7 @@ from planflow.engine.hand import Hand
 from planflow.engine.scene import Scene
 from planflow.engine.state import NEW_PLAN
 from planflow.errors import Refusal, in_terms
-from planflow.services import calls, people, sights, subjects
+from planflow.services import calls, people, sights, subjects, two_persons
 from planflow.services.calls import Call
 from planflow.services.people import Reader
 from planflow.services.showing import plan_view
@@ -71,10 +71,12 @@ class Acted:
     _scene: Scene
     _standings: list[Standing]
     _partial: bool
+    _beyond: frozenset[str]
 
     def view(self, reader: Reader) -> PlanView:
         """The plan after the act as its reader sees it, with the act's receipt."""
-        shown = plan_view(self._scene, self.version, reader, self._standings, partial=self._partial)
+        around = (self._scene, self.version, reader, self._standings)
+        shown = plan_view(*around, partial=self._partial, beyond=self._beyond)
         shown.event, shown.chain = self.event, self.chain
         return shown
 
@@ -100,7 +102,7 @@ def act(
             _right(sight, action, ways)
         calls.check_key(call)
         around = (sight.head, sight.unit, sight.parent, action)
-        named = subjects.named(site, tx, sight.head, sight.standings, sight.unit, asked)
+        named = subjects.named(site, tx, sight.head, scope(sight.standings), sight.unit, asked)
         stage = reading.stage(
             site.database, tx, *around, named, clock=site.clock, opened=sight.opened
         )
@@ -132,7 +134,7 @@ def _sight_of_act(site: Site, tx: Tx, reader: Reader, cycle: str, unit: str, act
 
     def seen(head: CycleHead, place: UnitNode) -> bool:
         standings[:] = people.standings(site, tx, reader, head.tree)
-        return access.may_read(standings, place.path)
+        return scope(standings).has(place.path)
 
     # A correction locks all that it reaches first, from the top down (N18).
     short = action not in reading.ON_CORRECTIONS
@@ -203,5 +205,8 @@ def _replayed(tx: Tx, stage: Stage, sight: Sight, used: KeyUsed) -> Acted:
 def _acted(
     tx: Tx, scene: Scene, version: int, sight: Sight, event: str | None, chain: str | None
 ) -> Acted:
-    partial = trees.is_partial(tx, scene.cycle.id, scene.own.unit)
-    return Acted(version, event, chain, scene, sight.standings, partial)
+    own = scene.own
+    partial = trees.is_partial(tx, scene.cycle.id, own.unit)
+    named = two_persons.named(own.plan, own.unit.code)
+    beyond = sights.beyond(tx, sight.head, scope(sight.standings), named)
+    return Acted(version, event, chain, scene, sight.standings, partial, beyond)

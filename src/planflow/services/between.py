@@ -3,20 +3,18 @@
 import datetime as dt
 from dataclasses import dataclass
 
-from planflow.access import table as access
 from planflow.domain.figures import TASK
 from planflow.domain.units import UnitNode
 from planflow.engine import numbers, silence
 from planflow.engine.scene import Scene, Seat
-from planflow.errors import Finding, Refusal, invalid
-from planflow.services import apart
-from planflow.services.cycles import head_of
-from planflow.services.people import Reader, standings
+from planflow.errors import Finding, invalid
+from planflow.services import apart, sights
+from planflow.services.people import Reader
 from planflow.services.review_views import BetweenView, MarkView, PromiseApartView
 from planflow.services.showing import commitment, figures_of
 from planflow.services.site import Site
 from planflow.services.views import ApartView, ReasonsApartView
-from planflow.store import boards, surveys, trees
+from planflow.store import boards, surveys
 from planflow.store.seats import CycleHead
 from planflow.store.transaction import Tx
 
@@ -36,10 +34,8 @@ def between(site: Site, reader: Reader, cycle: str, unit: str, start: End, end: 
     """What differs. Raises `Refusal`."""
 
     def work(tx: Tx) -> BetweenView:
-        head = head_of(site, tx, reader, cycle, "none")
-        place = trees.node(site.database, tx, head.tree, unit)
-        if place is None or not access.may_read(standings(site, tx, reader, head.tree), place.path):
-            raise Refusal("not_found", {"kind": "unit", "name": unit})
+        seen = sights.of_cycle(site, tx, reader, cycle)
+        head, place = seen.head, sights.place(site, tx, seen, unit)
         before, after = (_then(tx, head, place, one) for one in (start, end))
         return _view(before, after)
 

@@ -3,15 +3,13 @@
 import datetime as dt
 from dataclasses import dataclass, replace
 
-from planflow.access.table import READERS
+from planflow.access.scope import Scope
 from planflow.engine import silence
 from planflow.engine.scene import Scene, Seat
 from planflow.errors import Finding, Refusal, invalid
-from planflow.services import comparing
+from planflow.services import comparing, sights, two_persons
 from planflow.services.comparing import Shown
-from planflow.services.cycles import head_of
-from planflow.services.people import Reader, standings
-from planflow.services.searching import scopes_of
+from planflow.services.people import Reader
 from planflow.services.showing import plan_view
 from planflow.services.showing_cycles import cycle_view
 from planflow.services.site import Site
@@ -47,20 +45,20 @@ def list_then(
     size = min(limit or site.settings.page_limit, site.settings.page_limit)
 
     def work(tx: Tx) -> Page[PlanView]:
-        head = head_of(site, tx, reader, cycle, "none")
-        scopes = scopes_of(site, tx, reader, head, part.unit)
+        seen = sights.of_cycle(site, tx, reader, cycle)
+        head, scope = seen.head, sights.part(site, tx, seen, part.unit)
         if part.state is not None and not head.negotiation.knows(part.state):
             raise invalid(Finding("unknown_state", {"name": part.state[:64]}, "state"))
         then = surveys.cycle_as_of(tx, cycle, moment)
         if part.parent is not None:
-            _check_parent(tx, cycle, then.position if then else 0, part.parent, scopes)
+            _check_parent(tx, cycle, then.position if then else 0, part.parent, scope)
         if then is None:
             return Page(items=[], next=None)
         filters = {"parent": part.parent, "state": part.state}
         around = (tx, head.negotiation, then, moment)
-        found = boards.page(*around, scopes, filters, cursor or "", size + 1)
+        found = boards.page(*around, scope, filters, cursor or "", size + 1)
         now = replace(head, state=then)
-        shown = [_shown(tx, now, one, moment, reader) for one in found[:size]]
+        shown = [_shown(tx, now, one, moment, reader, seen.scope) for one in found[:size]]
         last = found[size - 1].place.path if len(found) > size else None
         return Page(items=comparing.all_compared_then(tx, shown, moment), next=last)
 
@@ -71,29 +69,32 @@ def cycle_then(site: Site, reader: Reader, cycle: str, moment: dt.datetime) -> C
     """A cycle as it stood at an instant; before it was opened it is not found."""
 
     def work(tx: Tx) -> CycleView:
-        head = head_of(site, tx, reader, cycle, "none")
+        seen = sights.of_cycle(site, tx, reader, cycle)
         then = surveys.cycle_as_of(tx, cycle, moment)
         if then is None:
             raise Refusal("not_found", {"kind": "cycle", "name": cycle})
-        seen = standings(site, tx, reader, head.tree)
-        idle = boards.idle(tx, then, [one.path for one in seen if one.role in READERS])
-        view = cycle_view(tx, replace(head, state=then), reader)
+        idle = boards.idle(tx, then, seen.scope)
+        view = cycle_view(tx, replace(seen.head, state=then), reader, seen.scope)
         told = [NoTaskView(unit=one.code, name=one.name) for one in idle]
         return view.model_copy(update={"no_task": told})
 
     return site.database.read(work)
 
 
-def _check_parent(tx: Tx, cycle: str, position: int, code: str, scopes: list[str]) -> None:
+def _check_parent(tx: Tx, cycle: str, position: int, code: str, scope: Scope) -> None:
     """A filter that names nothing would look like an empty answer."""
-    if not planting.at(tx, cycle, position, code=code, scopes=scopes):
+    if not planting.at(tx, cycle, position, code=code, scope=scope):
         raise Refusal("not_found", {"kind": "unit", "name": code})
 
 
-def _shown(tx: Tx, head: CycleHead, then: Then, moment: dt.datetime, reader: Reader) -> Shown:
+def _shown(
+    tx: Tx, head: CycleHead, then: Then, moment: dt.datetime, reader: Reader, scope: Scope
+) -> Shown:
     own = Seat(then.place, then.plan)
     scene = silence.seen(Scene(head.negotiation, head.state, own, None, now=moment))
     partial = trees.is_partial(tx, head.state.id, then.place)
     # Without a standing there is nothing to act by: whoever looks back does not act there.
-    view = plan_view(scene, then.plan.position, reader, (), partial=partial)
+    beyond = sights.beyond(tx, head, scope, two_persons.named(then.plan, then.place.code))
+    around = (scene, then.plan.position, reader, ())
+    view = plan_view(*around, partial=partial, beyond=beyond)
     return Shown(scene, view.model_copy(update={"actions": [], "window": None}))

@@ -9,10 +9,8 @@ from dataclasses import dataclass
 
 import orjson
 
-from planflow.access import table as access
-from planflow.access.table import Standing
+from planflow.access.scope import Scope
 from planflow.domain.events import cycle_stream, plan_stream
-from planflow.domain.units import UnitNode
 from planflow.errors import Finding, Refusal, invalid
 from planflow.exchange import bundle
 from planflow.ledger import evidence as proofs_of
@@ -21,12 +19,13 @@ from planflow.ledger.evidence import Evidence, Proven, Run, Value
 from planflow.ledger.leaf import SINGLE, Entry
 from planflow.ledger.note import encode
 from planflow.ledger.proofs import inclusion
-from planflow.services import keys, people, reads
+from planflow.services import keys, reads, sights
+from planflow.services.addressing import PUBLISHED, unit_of
 from planflow.services.people import Reader
 from planflow.services.site import Site
-from planflow.store import evidence, ledger, trees
+from planflow.store import evidence, ledger
 from planflow.store.accesses import Access
-from planflow.store.seats import CycleHead, cycle_head
+from planflow.store.seats import CycleHead
 from planflow.store.transaction import Tx
 
 MOST_EVENTS = 10_000
@@ -37,14 +36,14 @@ class Sight:
     """A cycle as a reader sees it, and what the bundle shows whole."""
 
     head: CycleHead
-    standings: list[Standing]
+    scope: Scope
     codes: frozenset[str]
     events: frozenset[str]
 
     @property
     def whole(self) -> bool:
         """Whether the reader sees the root, and so every unit."""
-        return access.may_read(self.standings, self.head.state.root)
+        return self.scope.has(self.head.state.root)
 
     def shows(self, entry: Entry, *, of_cycle: bool) -> bool:
         """Whether an entry of an event beyond the reader's plans is theirs to see."""
@@ -64,11 +63,13 @@ def plan_bundle(site: Site, reader: Reader, cycle: str, unit: str) -> bytes:
     """
 
     def work(tx: Tx) -> tuple[bytes, list[Access]]:
-        head, standings, place = _seen(site, tx, reader, cycle, unit)
+        seen = sights.of_cycle(site, tx, reader, cycle)
+        place = sights.place(site, tx, seen, unit)
         own = evidence.of_stream(tx, plan_stream(cycle, place.id), MOST_EVENTS + 1)
-        sight = Sight(head, standings, frozenset({unit}), frozenset(own))
+        sight = Sight(seen.head, seen.scope, frozenset({unit}), frozenset(own))
         made, paths = _bundle(site, tx, sight, own)
-        return made, reads.of_others("bundle", reader, standings, paths, cycle=cycle, unit=place)
+        shown = reads.of_others("bundle", reader, seen.standings, paths, cycle=cycle, unit=place)
+        return made, shown
 
     return reads.answered(site, reader.user_id, work)
 
@@ -77,36 +78,23 @@ def round_bundle(site: Site, reader: Reader, cycle: str, name: str, unit: str | 
     """A round in the reader's scope, or at and below a unit in it. Raises the same."""
 
     def work(tx: Tx) -> tuple[bytes, list[Access]]:
-        head, standings, place = _seen(site, tx, reader, cycle, unit)
-        rounds = head.negotiation.protocol.rounds_by_name
+        seen = sights.of_cycle(site, tx, reader, cycle)
+        about = sights.place(site, tx, seen, unit) if unit else None
+        scope = Scope((about.path,)) if about else seen.scope
+        rounds = seen.head.negotiation.protocol.rounds_by_name
         if name not in rounds:
             known = ", ".join(rounds)
             raise invalid(Finding("unknown_round", {"round": name[:64], "known": known}, "round"))
-        scopes = [one.path for one in standings if one.role in access.READERS]
-        scopes = scopes if unit is None else [place.path]
-        own = evidence.of_round(tx, cycle, scopes, name, MOST_EVENTS + 1)
-        codes = frozenset(path.rpartition("/")[2] for path in scopes)
-        made, paths = _bundle(site, tx, Sight(head, standings, codes, frozenset(own)), own)
-        about = place if unit else None
+        own = evidence.of_round(tx, cycle, scope, name, MOST_EVENTS + 1)
+        codes = frozenset(path.rpartition("/")[2] for path in scope.paths)
+        sight = Sight(seen.head, seen.scope, codes, frozenset(own))
+        made, paths = _bundle(site, tx, sight, own)
         asked = {"round": name}
         return made, reads.of_others(
-            "bundle", reader, standings, paths, cycle=cycle, unit=about, asked=asked
+            "bundle", reader, seen.standings, paths, cycle=cycle, unit=about, asked=asked
         )
 
     return reads.answered(site, reader.user_id, work)
-
-
-def _seen(
-    site: Site, tx: Tx, reader: Reader, cycle: str, unit: str | None
-) -> tuple[CycleHead, list[Standing], UnitNode]:
-    head = cycle_head(site.database, tx, cycle)
-    standings = people.standings(site, tx, reader, head.tree) if head else []
-    if head is None or not any(one.role in access.READERS for one in standings):
-        raise Refusal("not_found", {"kind": "cycle", "name": cycle})
-    place = trees.node(site.database, tx, head.tree, unit or head.state.root)
-    if place is None or (unit and not access.may_read(standings, place.path)):
-        raise Refusal("not_found", {"kind": "unit", "name": unit})
-    return head, standings, place
 
 
 def _bundle(site: Site, tx: Tx, sight: Sight, own: list[str]) -> tuple[bytes, list[str]]:
@@ -120,7 +108,10 @@ def _bundle(site: Site, tx: Tx, sight: Sight, own: list[str]) -> tuple[bytes, li
         raise Refusal("too_large", {"limit": MOST_EVENTS})
     streams = {one.stream for one in found.values()} - {cycle_stream(cycle)}
     paths = evidence.paths(tx, cycle, streams)
-    readable = {one for one, path in paths.items() if access.may_read(sight.standings, path)}
+    readable = {one for one, path in paths.items() if sight.scope.has(path)}
+    entries = [one for each in found.values() if each.stream in readable for one in each.entries]
+    named = {code for one in entries if (code := _unit_of(one))}
+    beyond = sights.beyond(tx, sight.head, sight.scope, named)
     places, notes = evidence.standings(tx, list(found))
     if found.keys() - places.keys():
         raise Refusal("receipt_pending")
@@ -137,7 +128,7 @@ def _bundle(site: Site, tx: Tx, sight: Sight, own: list[str]) -> tuple[bytes, li
             tree=at,
             position=place.position,
             proof=[encode(step) for step in proof],
-            values=[_value(sight, one, entry, readable) for entry in one.entries],
+            values=[_value(sight, one, entry, readable, beyond) for entry in one.entries],
         )
 
     content = Evidence(
@@ -162,9 +153,19 @@ def _cited(events: Iterable[Stored]) -> set[str]:
     return {cited for one in events for cited in (fields_of(one.leaf) or {"cites": []})["cites"]}
 
 
-def _value(sight: Sight, event: Stored, entry: Entry, readable: set[str]) -> Value:
+def _unit_of(entry: Entry) -> str:
+    """The unit that an entry of a reader's plan is about, where it is not published (N5)."""
+    if entry.number == SINGLE or entry.value is None or entry.part in PUBLISHED:
+        return ""
+    return unit_of(orjson.loads(entry.value))
+
+
+def _value(
+    sight: Sight, event: Stored, entry: Entry, readable: set[str], beyond: frozenset[str]
+) -> Value:
     of_cycle = event.stream == cycle_stream(sight.head.state.id)
-    shown = event.stream in readable or sight.shows(entry, of_cycle=of_cycle)
+    mine = event.stream in readable and _unit_of(entry) not in beyond
+    shown = mine or sight.shows(entry, of_cycle=of_cycle)
     if not shown or entry.salt is None or entry.value is None:
         return Value(part=entry.part, number=entry.number, digest=entry.digest.hex())
     salt, value = entry.salt.hex(), entry.value.decode()

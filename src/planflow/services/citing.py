@@ -3,9 +3,8 @@
 from dataclasses import dataclass, field
 
 from planflow.errors import Finding, Refusal, invalid
-from planflow.services import reads, searching
-from planflow.services.cycles import head_of
-from planflow.services.people import Reader, standings
+from planflow.services import reads, searching, sights
+from planflow.services.people import Reader
 from planflow.services.review_views import ChainView, DocumentView
 from planflow.services.site import Site
 from planflow.store import documents
@@ -44,10 +43,10 @@ def chain(site: Site, reader: Reader, cycle: str, document_no: str | None) -> Ch
     """A document with all that it cites and all that cites it. Raises `Refusal`."""
 
     def work(tx: Tx) -> tuple[ChainView, list[Access]]:
-        head = head_of(site, tx, reader, cycle, "none")
+        seen = sights.of_cycle(site, tx, reader, cycle)
         if not document_no:
             raise invalid(Finding("missing", {"field": "document_no"}, "document_no"))
-        scope = Search(searching.scopes_of(site, tx, reader, head, None))
+        scope = Search(seen.scope)
         found = _Chain({document_no: 0})
         found.follow(tx, cycle, scope, document_no, up=False)
         found.follow(tx, cycle, scope, document_no, up=True)
@@ -56,7 +55,7 @@ def chain(site: Site, reader: Reader, cycle: str, document_no: str | None) -> Ch
             raise Refusal("not_found", {"kind": "document", "name": document_no[:100]})
         ordered = sorted(named, key=lambda one: (found.places[one], one))
         links = {link for link in found.links if set(link) <= named.keys()}
-        seen, shown = standings(site, tx, reader, head.tree), [named[one] for one in ordered]
+        shown = [named[one] for one in ordered]
         view = ChainView(
             cycle=cycle,
             document_no=document_no,
@@ -66,7 +65,7 @@ def chain(site: Site, reader: Reader, cycle: str, document_no: str | None) -> Ch
         paths = {each.id: each.path for one in shown for each in one.first if each.unit}
         asked = {"document_no": document_no}
         return view, reads.of_others(
-            "documents", reader, seen, paths.values(), cycle=cycle, asked=asked
+            "documents", reader, seen.standings, paths.values(), cycle=cycle, asked=asked
         )
 
     return reads.answered(site, reader.user_id, work)

@@ -5,7 +5,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from planflow.access.table import READERS
+from planflow.access.scope import Scope, Standing, units_read
+from planflow.access.table import anywhere, cycle_grant
 from planflow.domain.commands import CloseRound, DropCycle, OpenCycle, OpenRound
 from planflow.domain.parsing import parse
 from planflow.domain.units import SEPARATOR, UnitNode
@@ -18,7 +19,7 @@ from planflow.engine.state import CycleState
 from planflow.engine.windows import Opening
 from planflow.errors import Finding, Refusal, in_terms, invalid
 from planflow.ledger.chain import START
-from planflow.services import calls, fixing, people
+from planflow.services import calls, fixing, people, sights
 from planflow.services.calls import Call
 from planflow.services.people import Reader
 from planflow.services.showing_cycles import cycle_item, cycle_view
@@ -32,6 +33,8 @@ from planflow.store.seats import CycleHead, Lock, cycle_head
 from planflow.store.sites import KeyUsed
 from planflow.store.transaction import Tx
 
+_OPENING = "open_cycle"
+
 
 def create_cycle(site: Site, reader: Reader, call: Call) -> CycleView:
     """Open a cycle over the tree below its root, as registered now. The root's admin.
@@ -40,8 +43,8 @@ def create_cycle(site: Site, reader: Reader, call: Call) -> CycleView:
     """
 
     def work(tx: Tx) -> CycleView:
-        if not any(grant.role == "admin" for grant in reader.grants):
-            raise Refusal("forbidden", {"action": "open_cycle"})
+        if not anywhere((grant.role for grant in reader.grants), _OPENING):
+            raise Refusal("forbidden", {"action": _OPENING})
         calls.wait_for(tx, reader, call)
         register = sites.lock_site(tx)  # one at a time: the tree must not change while it is fixed
         used = calls.replayed(tx, reader, call)
@@ -49,7 +52,7 @@ def create_cycle(site: Site, reader: Reader, call: Call) -> CycleView:
         if used is not None:
             head = head_of(site, tx, reader, command.id, "none")
             then = replace(head, state=surveys.cycle_at(tx, command.id, used.position))
-            return cycle_view(tx, then, reader, used.event_id, used.chain)
+            return cycle_view(tx, then, reader, _whole(head), used.event_id, used.chain)
         grant = _root_grant(tx, reader, command)
         text = _text(site, command)
         negotiation = compile_protocol(text)
@@ -65,16 +68,19 @@ def create_cycle(site: Site, reader: Reader, call: Call) -> CycleView:
         planting.fix(tx, rows, state.tree)
         calls.remember(tx, site, reader, call, _used(call, done))
         head = CycleHead(state, negotiation, done.chain, done.event.recorded_at)
-        return cycle_view(tx, head, reader, done.event.id, done.chain.hex())
+        return cycle_view(tx, head, reader, _whole(head), done.event.id, done.chain.hex())
 
     return site.database.write(work)
 
 
 def get_cycle(site: Site, reader: Reader, cycle: str) -> CycleView:
     """A cycle's terms and the standing of its rounds. Anyone with a reading role in its tree."""
-    return site.database.read(
-        lambda tx: cycle_view(tx, head_of(site, tx, reader, cycle, "none"), reader)
-    )
+
+    def work(tx: Tx) -> CycleView:
+        seen = sights.of_cycle(site, tx, reader, cycle)
+        return cycle_view(tx, seen.head, reader, seen.scope)
+
+    return site.database.read(work)
 
 
 def list_cycles(
@@ -82,7 +88,7 @@ def list_cycles(
 ) -> Page[CycleItem]:
     """A page of the cycles in whose trees the reader has a reading role, by id."""
     size = min(limit or site.settings.page_limit, site.settings.page_limit)
-    ids = [one.unit_id for one in reader.grants if one.unit_id and one.role in READERS]
+    ids = sorted(units_read(reader.grants))
 
     def work(tx: Tx) -> Page[CycleItem]:
         found = trees.cycles_with(tx, ids, cursor or "", size + 1) if ids else []
@@ -181,24 +187,25 @@ def as_root(
 ) -> CycleView:
     """An act of the root's admin on a cycle that is locked for it."""
     cycle, root = head.state.id, head.state.root
-    standing = [
-        one
-        for one in people.standings(site, tx, reader, head.tree)
-        if one.path == root and one.role == "admin"
-    ]
-    if not standing:
+    grant = cycle_grant(people.standings(site, tx, reader, head.tree), action, root)
+    if grant is None:
         raise Refusal("forbidden", {"action": action})
     calls.wait_for(tx, reader, call)
     used = calls.replayed(tx, reader, call)
     if used is not None:
         then = replace(head, state=surveys.cycle_at(tx, cycle, used.position))
-        return cycle_view(tx, then, reader, used.event_id, used.chain)
-    hand = people.hand(site, reader, standing[0].grant)
+        return cycle_view(tx, then, reader, _whole(head), used.event_id, used.chain)
+    hand = people.hand(site, reader, grant)
     with in_terms(head.negotiation.terms):
         state, done = act(tx, head, hand)
     calls.remember(tx, site, reader, call, _used(call, done))
     after = CycleHead(state, head.negotiation, done.chain, None)
-    return cycle_view(tx, after, reader, done.event.id, done.chain.hex())
+    return cycle_view(tx, after, reader, _whole(after), done.event.id, done.chain.hex())
+
+
+def _whole(head: CycleHead) -> Scope:
+    """What the root's admin sees, who alone acts on a cycle."""
+    return Scope((head.state.root,))
 
 
 def _append(
@@ -213,22 +220,17 @@ def head_of(
     site: Site, tx: Tx, reader: Reader, cycle: str, lock: Lock, *, dropped: bool = False
 ) -> CycleHead:
     """A cycle in the reader's sight; one they have no reading role in is not found."""
-    head = cycle_head(site.database, tx, cycle, lock, dropped=dropped)
-    if head is None or not any(
-        s.role in READERS for s in people.standings(site, tx, reader, head.tree)
-    ):
-        raise Refusal("not_found", {"kind": "cycle", "name": cycle})
-    return head
+    return sights.of_cycle(site, tx, reader, cycle, lock, dropped=dropped).head
 
 
 def _root_grant(tx: Tx, reader: Reader, command: OpenCycle) -> str:
+    """The grant to open a cycle by. The same answer where there is no such unit: none is tried out."""
     root_id = accounts.unit_id(tx, command.root)
-    if root_id is None:
-        raise invalid(Finding("unknown_unit", {"unit": command.root, "parent": ""}, "root"))
-    grants = [g for g in reader.grants if g.role == "admin" and g.unit_id == root_id]
-    if not grants:
-        raise Refusal("forbidden", {"action": "open_cycle"})
-    return grants[0].id
+    placed = [Standing(g.id, g.role, g.unit_id) for g in reader.grants if g.unit_id]
+    grant = cycle_grant(placed, _OPENING, root_id) if root_id else None
+    if grant is None:
+        raise Refusal("forbidden", {"action": _OPENING})
+    return grant
 
 
 def _text(site: Site, command: OpenCycle) -> str:

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from planflow.access import grants as rules
 from planflow.access.grants import Grant, Span
-from planflow.access.table import AT_A_UNIT
+from planflow.access.table import anywhere
 from planflow.domain.delegating import Delegate, EndDelegation
 from planflow.domain.events import Draft, spoken
 from planflow.domain.moments import ZONE, begin_of, end_of
@@ -54,7 +54,7 @@ def delegate(site: Site, reader: Reader, call: Call) -> DelegationView:
     """Let somebody act by a grant of one's own, for a time. Raises `Refusal`."""
 
     def work(tx: Tx) -> DelegationView:
-        if not any(grant.role in AT_A_UNIT for grant in reader.grants):
+        if not anywhere((grant.role for grant in reader.grants), _ACTION):
             raise Refusal("forbidden", {"action": _ACTION})
         calls.wait_for(tx, reader, call)
         used = calls.replayed(tx, reader, call)

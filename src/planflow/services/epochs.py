@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from planflow.access.table import KEEPERS
+from planflow.access.scope import KEEPERS
 from planflow.domain.events import Draft, spoken
 from planflow.errors import Finding, Refusal, invalid
 from planflow.ledger.epochs import KIND, Epoch

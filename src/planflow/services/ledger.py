@@ -2,18 +2,15 @@
 
 import base64
 
-from planflow.access import table as access
-from planflow.access.table import Standing
 from planflow.domain.events import SITE, cycle_log, cycle_stream
 from planflow.errors import Refusal
 from planflow.ledger import checkpoint, proofs, tiles
-from planflow.services import keys, people
+from planflow.services import keys, sights
 from planflow.services.people import Reader
 from planflow.services.site import Site
 from planflow.services.views import ReceiptView
 from planflow.store import ledger
 from planflow.store.ledger import LogTree
-from planflow.store.seats import CycleHead, cycle_head
 from planflow.store.transaction import Tx
 
 
@@ -29,6 +26,11 @@ def last_checkpoint(site: Site, reader: Reader, log: str | None, epoch: int | No
         return _head(tx, _tree(site, tx, reader, log, epoch))[1]
 
     return site.database.read(work)
+
+
+def sight(site: Site, reader: Reader, log: str | None) -> None:
+    """Whether a reader may look at a log at all. Raises `Refusal` `not_found`."""
+    site.database.read(lambda tx: _tree(site, tx, reader, log, None))
 
 
 def tile(site: Site, reader: Reader, log: str | None, epoch: int | None, path: str) -> bytes:
@@ -82,22 +84,12 @@ def _tree(site: Site, tx: Tx, reader: Reader, log: str | None, epoch: int | None
     name = SITE
     if log is not None and log != SITE:
         cycle = log.removeprefix(cycle_stream(""))
-        found = _cycle(site, tx, reader, cycle)
-        if found is None:
-            raise Refusal("not_found", {"kind": "log", "name": log})
-        name = cycle_log(cycle, practice=found[0].state.practice)
+        try:
+            seen = sights.of_cycle(site, tx, reader, cycle)
+        except Refusal:
+            raise Refusal("not_found", {"kind": "log", "name": log}) from None
+        name = cycle_log(cycle, practice=seen.head.state.practice)
     return ledger.current(tx, name) if epoch is None else LogTree(name, epoch)
-
-
-def _cycle(
-    site: Site, tx: Tx, reader: Reader, cycle: str
-) -> tuple[CycleHead, list[Standing]] | None:
-    """A cycle in whose tree the reader has a reading role, and the reader's standings there."""
-    head = cycle_head(site.database, tx, cycle)
-    standings = people.standings(site, tx, reader, head.tree) if head else []
-    if head is None or not any(one.role in access.READERS for one in standings):
-        return None
-    return head, standings
 
 
 def _head(tx: Tx, tree: LogTree) -> tuple[int, str]:
@@ -113,8 +105,9 @@ def _in_sight(site: Site, tx: Tx, reader: Reader, stream: str) -> bool:
     if kind == SITE:
         return True
     cycle, _, unit_id = rest.partition("/")
-    found = _cycle(site, tx, reader, cycle)
-    if found is None or not unit_id:
-        return found is not None
-    path = ledger.path_of_plan(tx, cycle, unit_id)
-    return path is not None and access.may_read(found[1], path)
+    try:
+        scope = sights.of_cycle(site, tx, reader, cycle).scope
+    except Refusal:
+        return False
+    path = ledger.path_of_plan(tx, cycle, unit_id) if unit_id else None
+    return not unit_id or (path is not None and scope.has(path))

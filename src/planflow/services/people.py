@@ -10,7 +10,8 @@ from hashlib import sha256
 from pwdlib import PasswordHash
 
 from planflow.access.grants import Grant
-from planflow.access.table import AT_A_UNIT, ROLES, Standing
+from planflow.access.scope import Standing
+from planflow.access.table import AT_A_UNIT, ROLES
 from planflow.domain.events import Draft
 from planflow.engine.hand import Hand
 from planflow.errors import Finding, Refusal, invalid

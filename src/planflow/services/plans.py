@@ -2,12 +2,12 @@
 
 import datetime as dt
 import re
-from collections.abc import Sequence
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 
-from planflow.access import table as access
-from planflow.access.table import Standing
-from planflow.domain.events import plan_stream
+from planflow.access.scope import Scope, Standing
+from planflow.access.scope import scope as scope_of
+from planflow.domain.events import Event, plan_stream
 from planflow.domain.units import UnitNode
 from planflow.engine import silence
 from planflow.engine.scene import Scene
@@ -15,7 +15,8 @@ from planflow.engine.state import NEW_PLAN
 from planflow.errors import Finding, Refusal, invalid
 from planflow.ledger.chain import Stored
 from planflow.ledger.leaf import unseal
-from planflow.services import comparing, reads, sights
+from planflow.services import comparing, reads, sights, two_persons
+from planflow.services.addressing import addressed, within_sight
 from planflow.services.comparing import Shown
 from planflow.services.people import Reader
 from planflow.services.showing import diff_view, plan_view
@@ -38,14 +39,17 @@ def get_plan(
 
     def work(tx: Tx) -> PlanView:
         then = _place_then(site, tx, reader, cycle, unit, as_of) if as_of else None
-        sight = sights.of_plan(site, tx, reader, cycle, then.now if then else unit, "none")
+        now = then.now if then else unit  # its code today is not told to whoever may not see it
+        sight = sights.of_plan(site, tx, reader, cycle, now, "none", unit)
         stage = reading.stage(
             site.database, tx, sight.head, sight.unit, sight.parent, clock=site.clock
         )
         if as_of is not None:
             place = then.place if then else sight.unit
             return comparing.compared_then(tx, _then(tx, stage, reader, sight, as_of, place), as_of)
-        shown = _shown(tx, stage.scene, stage.heads[unit].version, reader, sight.standings)
+        shown = _shown(
+            tx, stage.scene, stage.heads[unit].version, reader, sight.head, sight.standings
+        )
         return comparing.compared(tx, [shown], reader.lang)[0]
 
     return site.database.read(work)
@@ -65,20 +69,19 @@ def list_plans(
     size = min(limit or site.settings.page_limit, site.settings.page_limit)
 
     def work(tx: Tx) -> Page[PlanView]:
-        head, standings = sights.of_cycle(site, tx, reader, cycle, "none")
-        scopes = [one.path for one in standings if one.role in access.READERS]
-        if unit is not None:
-            scopes = [sights.of_plan(site, tx, reader, cycle, unit, "none").unit.path]
-        _check_filters(site, tx, head, scopes, parent, state)
+        seen = sights.of_cycle(site, tx, reader, cycle)
+        head, scope = seen.head, sights.part(site, tx, seen, unit)
+        _check_filters(site, tx, head, scope, parent, state)
         wanted = {"parent": parent, "state": state}
         codes = surveys.page(
-            tx, head.negotiation, head.state, scopes, wanted, cursor or "", size + 1
+            tx, head.negotiation, head.state, scope, wanted, cursor or "", size + 1
         )
         places = trees.nodes(site.database, tx, head.tree, codes[:size])
         wanted_places = [places[code] for code in codes[:size]]
         stages = reading.stages(site.database, tx, head, wanted_places, clock=site.clock)
+        around = (head, seen.standings)
         shown = [
-            _shown(tx, one.scene, one.heads[one.scene.own.unit.code].version, reader, standings)
+            _shown(tx, one.scene, one.heads[one.scene.own.unit.code].version, reader, *around)
             for one in stages
         ]
         last = places[codes[size - 1]].path if len(codes) > size else None
@@ -90,7 +93,7 @@ def list_plans(
 def history(
     site: Site, reader: Reader, cycle: str, unit: str, cursor: str | None, limit: int | None = None
 ) -> Page[EventView]:
-    """A plan's events in order; free texts that were erased are absent.
+    """A plan's events in order; texts that were erased, and what is other units', are absent.
 
     What others said is shown: that somebody read it is recorded.
     """
@@ -101,7 +104,10 @@ def history(
         sight = sights.of_plan(site, tx, reader, cycle, unit, "none")
         stream = plan_stream(cycle, sight.unit.id)
         found = list(surveys.events(tx, stream, after, size + 1))
-        items = [_event(stored) for stored in found[:size]]
+        events = [unseal(stored.leaf, stored.entries) for stored in found[:size]]
+        named = {code for event in events for code in addressed(event.parts)}
+        beyond = sights.beyond(tx, sight.head, scope_of(sight.standings), named)
+        items = [_event(one, event, beyond) for one, event in zip(found, events, strict=False)]
         paths = [sight.unit.path] * len(items)
         shown = reads.of_others(
             "history", reader, sight.standings, paths, cycle=cycle, unit=sight.unit
@@ -111,8 +117,8 @@ def history(
     return reads.answered(site, reader.user_id, work)
 
 
-def _event(stored: Stored) -> EventView:
-    event = unseal(stored.leaf, stored.entries)
+def _event(stored: Stored, event: Event, beyond: Collection[str]) -> EventView:
+    """An event as its readers are shown it, without what is about units that they do not see."""
     return EventView(
         id=event.id,
         seq=event.seq,
@@ -123,7 +129,7 @@ def _event(stored: Stored) -> EventView:
         grant=event.grant,
         delegators=list(event.delegators),
         cites=list(event.cites),
-        parts=dict(event.parts),
+        parts=within_sight(event.parts, beyond),
         chain=stored.chain.hex(),
     )
 
@@ -151,12 +157,12 @@ def diff(
 
 
 def _check_filters(
-    site: Site, tx: Tx, head: CycleHead, scopes: list[str], parent: str | None, state: str | None
+    site: Site, tx: Tx, head: CycleHead, scope: Scope, parent: str | None, state: str | None
 ) -> None:
     """A filter that names nothing would look like an empty answer."""
     if parent is not None:
         place = trees.node(site.database, tx, head.tree, parent)
-        if place is None or not any(place.within(scope) for scope in scopes):
+        if place is None or not scope.has(place.path):
             raise Refusal("not_found", {"kind": "unit", "name": parent})
     if state is not None and not head.negotiation.knows(state):
         raise invalid(Finding("unknown_state", {"name": state[:64]}, "state"))
@@ -174,7 +180,7 @@ def _place_then(
     site: Site, tx: Tx, reader: Reader, cycle: str, unit: str, moment: dt.datetime
 ) -> _Then | None:
     """Whom a code meant at an instant (N1); None where it meant nobody, or before the cycle."""
-    head, _ = sights.of_cycle(site, tx, reader, cycle, "none")
+    head = sights.of_cycle(site, tx, reader, cycle).head
     state = surveys.cycle_as_of(tx, cycle, moment)
     found = planting.at(tx, cycle, state.position, code=unit, gone=True) if state else []
     if not found:
@@ -194,13 +200,17 @@ def _then(
     plan = surveys.as_of(tx, cycle.id, sight.unit.id, moment) or NEW_PLAN
     own = replace(stage.scene.own, unit=place, plan=plan, kept=None)
     scene = silence.seen(replace(stage.scene, cycle=cycle, own=own, now=moment))
-    view = _shown(tx, scene, plan.position, reader, sight.standings).view
+    view = _shown(tx, scene, plan.position, reader, sight.head, sight.standings).view
     # What may be done now was not the question, and the working copy keeps no history (F3).
     return Shown(scene, view.model_copy(update={"draft": None, "actions": []}))
 
 
 def _shown(
-    tx: Tx, scene: Scene, version: int, reader: Reader, standings: Sequence[Standing]
+    tx: Tx, scene: Scene, version: int, reader: Reader, head: CycleHead, standings: list[Standing]
 ) -> Shown:
-    partial = trees.is_partial(tx, scene.cycle.id, scene.own.unit)
-    return Shown(scene, plan_view(scene, version, reader, standings, partial=partial))
+    own = scene.own
+    partial = trees.is_partial(tx, scene.cycle.id, own.unit)
+    named = two_persons.named(own.plan, own.unit.code)
+    beyond = sights.beyond(tx, head, scope_of(standings), named)
+    view = plan_view(scene, version, reader, standings, partial=partial, beyond=beyond)
+    return Shown(scene, view)

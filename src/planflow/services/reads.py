@@ -4,7 +4,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
-from planflow.access.table import Standing, covering, is_own
+from planflow.access.scope import Standing
+from planflow.access.table import covering, is_own
 from planflow.domain.units import UnitNode
 from planflow.services.people import Reader
 from planflow.services.site import Site

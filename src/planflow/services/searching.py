@@ -4,19 +4,17 @@ import datetime as dt
 from dataclasses import asdict, dataclass
 from functools import partial
 
-from planflow.access import table as access
-from planflow.errors import Finding, Refusal, invalid
+from planflow.errors import Finding, invalid
 from planflow.ledger.leaf import unseal
-from planflow.services import paging, reads
-from planflow.services.cycles import head_of
-from planflow.services.people import Reader, standings
+from planflow.services import paging, reads, sights
+from planflow.services.people import Reader
 from planflow.services.review_views import FoundView
+from planflow.services.sights import InCycle
 from planflow.services.site import Site
 from planflow.services.views import Page
 from planflow.store import searches, trees
 from planflow.store.accesses import Access
 from planflow.store.searches import Found, Search
-from planflow.store.seats import CycleHead
 from planflow.store.transaction import Tx
 
 _TOLD = ("round", "start", "end")  # filters whose values are nobody's name
@@ -47,11 +45,11 @@ def search(
     size = min(limit or site.settings.page_limit, site.settings.page_limit)
 
     def work(tx: Tx) -> tuple[Page[FoundView], list[Access]]:
-        head = head_of(site, tx, reader, cycle, "none")
-        asked = _asked(site, tx, reader, head, wanted)
+        seen = sights.of_cycle(site, tx, reader, cycle)
+        asked = _asked(site, tx, seen, wanted)
         found = searches.page(tx, cycle, asked, paging.place(cursor), size + 1)
         last = paging.cursor(found[size - 1]) if len(found) > size else None
-        shown = _shown(site, tx, reader, head, wanted, found[:size], "events")
+        shown = _shown(site, tx, reader, seen, wanted, found[:size], "events")
         return Page(items=[view(one) for one in found[:size]], next=last), shown
 
     return reads.answered(site, reader.user_id, work)
@@ -61,10 +59,10 @@ def exported(site: Site, reader: Reader, cycle: str, wanted: Wanted, form: str) 
     """All events found as one file, CSV or JSON Lines. Raises `Refusal`; `too_large` for too many."""
 
     def work(tx: Tx) -> tuple[bytes, list[Access]]:
-        head = head_of(site, tx, reader, cycle, "none")
-        asked = _asked(site, tx, reader, head, wanted)
+        seen = sights.of_cycle(site, tx, reader, cycle)
+        asked = _asked(site, tx, seen, wanted)
         found = list(paging.everything(partial(searches.page, tx, cycle, asked)))
-        shown = _shown(site, tx, reader, head, wanted, found, "events_file")
+        shown = _shown(site, tx, reader, seen, wanted, found, "events_file")
         return paging.written(form, FoundView, [view(one) for one in found]), shown
 
     paging.check_form(form)
@@ -75,20 +73,9 @@ def sight(site: Site, reader: Reader, cycle: str, unit: str | None = None) -> No
     """Whether a reader may look there at all. Raises `Refusal` `not_found`."""
 
     def work(tx: Tx) -> None:
-        scopes_of(site, tx, reader, head_of(site, tx, reader, cycle, "none"), unit)
+        sights.part(site, tx, sights.of_cycle(site, tx, reader, cycle), unit)
 
     site.database.read(work)
-
-
-def scopes_of(site: Site, tx: Tx, reader: Reader, head: CycleHead, unit: str | None) -> list[str]:
-    """Places at and below which somebody may look; that of one unit where it is named."""
-    seen = standings(site, tx, reader, head.tree)
-    if unit is None:
-        return [one.path for one in seen if one.role in access.READERS]
-    place = trees.node(site.database, tx, head.tree, unit)
-    if place is None or not access.may_read(seen, place.path):
-        raise Refusal("not_found", {"kind": "unit", "name": unit})
-    return [place.path]
 
 
 def view(found: Found) -> FoundView:
@@ -110,14 +97,14 @@ def view(found: Found) -> FoundView:
     )
 
 
-def _asked(site: Site, tx: Tx, reader: Reader, head: CycleHead, wanted: Wanted) -> Search:
-    scopes = scopes_of(site, tx, reader, head, wanted.unit)
+def _asked(site: Site, tx: Tx, seen: InCycle, wanted: Wanted) -> Search:
+    head, scope = seen.head, sights.part(site, tx, seen, wanted.unit)
     rounds = head.negotiation.protocol.rounds_by_name
     if wanted.round is not None and wanted.round not in rounds:
         params = {"round": wanted.round[:64], "known": ", ".join(rounds)}
         raise invalid(Finding("unknown_round", params, "round"))
     return Search(
-        scopes,
+        scope,
         wanted.unit in (None, head.state.root),  # rounds and tree are everybody's, as the cycle is
         wanted.actor,
         wanted.round,
@@ -132,7 +119,7 @@ def _shown(
     site: Site,
     tx: Tx,
     reader: Reader,
-    head: CycleHead,
+    seen: InCycle,
     wanted: Wanted,
     found: list[Found],
     kind: str,
@@ -141,10 +128,10 @@ def _shown(
     return reads.of_others(
         kind,
         reader,
-        standings(site, tx, reader, head.tree),
+        seen.standings,
         (one.path for one in found if one.unit),
-        cycle=head.state.id,
-        unit=trees.node(site.database, tx, head.tree, wanted.unit) if wanted.unit else None,
+        cycle=seen.head.state.id,
+        unit=trees.node(site.database, tx, seen.head.tree, wanted.unit) if wanted.unit else None,
         asked=reads.filters(_filters(wanted), _TOLD),
     )
 

@@ -1,6 +1,6 @@
 """What the command line looks up before it knows who asks: names and codes, no plan's content."""
 
-from planflow.access.table import READERS
+from planflow.access.scope import READERS
 from planflow.errors import Refusal
 from planflow.services import reads
 from planflow.services.site import SHELL, Site

@@ -6,7 +6,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from planflow.access import table
-from planflow.access.table import ACTS, Standing
+from planflow.access.scope import Standing
+from planflow.access.table import ACTS
 from planflow.domain.figures import TASK
 from planflow.engine import guards, numbers, windows
 from planflow.engine.scene import Scene, Seat
@@ -41,11 +42,13 @@ def plan_view(
     reader: Reader,
     standings: Sequence[Standing],
     *,
+    beyond: frozenset[str],
     partial: bool = False,
 ) -> PlanView:
     """A plan with the actions its reader may take now and, for the others, why not.
 
     `partial`: some of the unit's children are not in the tree, so its total is no plan of its own.
+    `beyond`: units that its corrections name and its reader does not see.
     """
     own, protocol = scene.own, scene.negotiation.protocol
     state = scene.state(own)
@@ -81,7 +84,7 @@ def plan_view(
         splits=_splits(own),
         decisions=_decisions(own),
         window=_window(scene),
-        **two_persons.shown(own.plan),
+        **two_persons.shown(own.plan, beyond),
         silence={name: lapse.rule for name, lapse in own.plan.lapses.items()},
         handed_to=list(own.plan.handed_to),
         taken_from=list(own.plan.taken_from),

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from zoneinfo import ZoneInfo
 
+from planflow.access.scope import Scope
 from planflow.domain.moments import shown
 from planflow.engine import windows
 from planflow.engine.machine import Negotiation
@@ -18,11 +19,16 @@ from planflow.store.transaction import Tx
 
 
 def cycle_view(
-    tx: Tx, head: CycleHead, reader: Reader, event: str | None = None, chain: str | None = None
+    tx: Tx,
+    head: CycleHead,
+    reader: Reader,
+    scope: Scope,
+    event: str | None = None,
+    chain: str | None = None,
 ) -> CycleView:
     """A cycle's terms and the standing of its rounds; with an event's receipt where it follows one."""
     state, protocol = head.state, head.negotiation.protocol
-    idle = surveys.no_task(tx, state.id, [one.unit_id for one in reader.grants if one.unit_id])
+    idle = surveys.no_task(tx, state.id, scope)
     return CycleView(
         id=state.id,
         protocol=state.protocol,

@@ -1,9 +1,8 @@
 """What an act on a plan may be about: a commitment, a correction, a paper; and who decides on it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
-from planflow.access import table as access
-from planflow.access.table import Standing
+from planflow.access.scope import Scope
 from planflow.domain.commands import Command, Correct
 from planflow.domain.units import SEPARATOR, UnitNode
 from planflow.engine.scene import Scene
@@ -58,7 +57,7 @@ def named(
     site: Site,
     tx: Tx,
     head: CycleHead,
-    standings: Sequence[Standing],
+    scope: Scope,
     unit: UnitNode,
     command: Correct | None,
 ) -> Named | None:
@@ -67,5 +66,5 @@ def named(
         return None
     codes = [one.unit for one in command.also]
     places = trees.nodes(site.database, tx, head.tree, codes)
-    seen = [code for code, place in places.items() if access.may_read(standings, place.path)]
+    seen = [code for code, place in places.items() if scope.has(place.path)]
     return Named(command.round, [unit.code, *seen])

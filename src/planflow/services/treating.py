@@ -2,16 +2,14 @@
 
 from fractions import Fraction
 
-from planflow.access import table as access
 from planflow.engine import silence, treated
 from planflow.engine.scene import Seat
 from planflow.engine.treated import Answer
-from planflow.errors import Finding, Refusal, invalid
+from planflow.errors import Finding, invalid
 from planflow.protocol.models import Protocol
 from planflow.quota.treatment import POINTS, Pair, Treatment, treatment
-from planflow.services import apart
-from planflow.services.cycles import head_of
-from planflow.services.people import Reader, standings
+from planflow.services import apart, sights
+from planflow.services.people import Reader
 from planflow.services.review_views import TreatedView, TreatmentsView, TreatmentView
 from planflow.services.site import Site
 from planflow.store import trees
@@ -27,10 +25,8 @@ def treatments(
     """All units below one that take part in a round, side by side. Raises `Refusal`."""
 
     def work(tx: Tx) -> TreatmentsView:
-        head = head_of(site, tx, reader, cycle, "none")
-        place = trees.node(site.database, tx, head.tree, unit)
-        if place is None or not access.may_read(standings(site, tx, reader, head.tree), place.path):
-            raise Refusal("not_found", {"kind": "unit", "name": unit})
+        seen = sights.of_cycle(site, tx, reader, cycle)
+        head, place = seen.head, sights.place(site, tx, seen, unit)
         protocol = head.negotiation.protocol
         name, up = _round(protocol, round_name)
         below = trees.below(site.database, tx, head.tree, [place], head.taking(name))[unit]

@@ -2,7 +2,6 @@
 
 import datetime as dt
 
-from planflow.access.table import READERS
 from planflow.domain.parsing import parse
 from planflow.domain.tree_commands import ChangeTree
 from planflow.domain.units import UnitNode
@@ -11,7 +10,7 @@ from planflow.engine.ground import Entry, Ground
 from planflow.engine.hand import Hand
 from planflow.engine.scene import Scene, Seat
 from planflow.engine.state import CycleState
-from planflow.services import calls, cycles, people, units
+from planflow.services import calls, cycles, sights, units
 from planflow.services.calls import Call
 from planflow.services.people import Reader
 from planflow.services.site import Site
@@ -55,14 +54,13 @@ def get_tree(
     size = min(limit or site.settings.page_limit, site.settings.page_limit)
 
     def work(tx: Tx) -> Page[PlaceView]:
-        head = cycles.head_of(site, tx, reader, cycle, "none")
+        seen = sights.of_cycle(site, tx, reader, cycle)
+        head, scope = seen.head, seen.scope
         then = surveys.cycle_as_of(tx, cycle, as_of) if as_of else head.state
         if then is None:
             return Page(items=[], next=None)
-        standings = people.standings(site, tx, reader, head.tree)
-        scopes = [one.path for one in standings if one.role in READERS]
         found = planting.at(
-            tx, cycle, then.position, scopes=scopes, after=cursor or "", limit=size + 1
+            tx, cycle, then.position, scope=scope, after=cursor or "", limit=size + 1
         )
         last = found[size - 1].path if len(found) > size else None
         return Page(items=[_view(one) for one in found[:size]], next=last)

@@ -10,8 +10,8 @@ Figures = dict[str, int]
 class CorrectionView(View):
     """A correction of figures in a closed round, as proposed; an amendment cites a resolution.
 
-    `figures` and `reserve` by unit, as asked for; levels above follow by themselves. `top` is the unit
-    whose admin decides.
+    `figures` and `reserve` by unit, as asked for, those of units in the reader's scope; levels above
+    follow by themselves. `top` is the unit whose admin decides.
     """
 
     id: str

@@ -11,24 +11,35 @@ from planflow.services.two_person_views import (
 )
 
 
-def shown(plan: PlanState) -> dict[str, Any]:
-    """The fields of a plan's view that tell of acts of two persons."""
+def shown(plan: PlanState, beyond: frozenset[str]) -> dict[str, Any]:
+    """The fields of a plan's view that tell of acts of two persons.
+
+    Of units that lie `beyond` the reader's scope nothing is told.
+    """
     return {
-        "corrections": [_correction(one) for one in plan.corrections],
+        "corrections": [_correction(one, beyond) for one in plan.corrections],
         "pending": _pending(plan.pending) if plan.pending else None,
         "papers": [_paper(one) for one in plan.papers],
     }
 
 
-def _correction(one: Proposal) -> CorrectionView:
+def named(plan: PlanState, own: str) -> set[str]:
+    """Other units that a plan's corrections name."""
+    return {code for one in plan.corrections for code in (*one.figures, *one.reserve)} - {own}
+
+
+def _correction(one: Proposal, beyond: frozenset[str]) -> CorrectionView:
+    def seen(by_unit: dict[str, dict[str, int]]) -> dict[str, dict[str, int]]:
+        return {code: amounts for code, amounts in by_unit.items() if code not in beyond}
+
     return CorrectionView(
         id=one.id,
         kind="amendment" if one.amends else "correction",
         round=one.round,
         status=one.status,
-        figures=one.figures,
-        reserve=one.reserve,
-        was=one.was,
+        figures=seen(one.figures),
+        reserve=seen(one.reserve),
+        was=seen(one.was),
         top=one.top,
         reason_code=one.reason_code or None,
         document_no=one.document_no or None,

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from planflow.access.scope import runs_the_site, units_read
 from planflow.domain.events import Draft, Many
 from planflow.domain.units import UnitNode, UnitRow
 from planflow.engine.hand import Hand
@@ -98,9 +99,9 @@ def _sight(tx: Tx, reader: Reader) -> _Sight | None:
 
     Whoever runs the site has no place in the tree, and sees it whole: units are no plan content.
     """
-    if any(grant.unit_id is None for grant in reader.grants):
+    if runs_the_site(reader.grants):
         return None
-    own = frozenset(grant.unit_id for grant in reader.grants if grant.unit_id)
+    own = units_read(reader.grants)
     return _Sight(own, frozenset(one for unit in own for one in sites.line_of(tx, unit)))
 
 

@@ -5,16 +5,17 @@ to that position counts, of each plan the newest state up to the instant.
 """
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Select, and_, func, or_, select
+from sqlalchemy import Select, and_, func, select
 
+from planflow.access.scope import Scope
 from planflow.domain.units import UnitNode
 from planflow.engine.machine import Negotiation
 from planflow.engine.state import NEW_PLAN, CycleState, PlanState
-from planflow.store.searches import below
+from planflow.store.scopes import within
 from planflow.store.surveys import standing_in
 from planflow.store.tables import CycleUnitRow, CycleUnitVersionRow, PlanStateRow, table
 from planflow.store.transaction import Tx
@@ -37,17 +38,17 @@ def page(
     negotiation: Negotiation,
     cycle: CycleState,
     moment: dt.datetime,
-    scopes: Sequence[str],
+    scope: Scope,
     filters: Mapping[str, str | None],
     after: str,
     limit: int,
 ) -> list[Then]:
     """A page of the tree and its plans, by path as it was then.
 
-    `cycle` is the cycle of then, `scopes` are places of today. `filters` are `parent` (a code of
+    `cycle` is the cycle of then, `scope` has places of today. `filters` are `parent` (a code of
     then) and `state`.
     """
-    query = statement(cycle, moment, scopes).where(VERSIONS.c.path > after).limit(limit)
+    query = statement(cycle, moment, scope).where(VERSIONS.c.path > after).limit(limit)
     if filters.get("parent") is not None:
         query = query.where(VERSIONS.c.parent_code == filters["parent"])
     if filters.get("state") is not None:
@@ -69,9 +70,7 @@ def one(tx: Tx, cycle: CycleState, moment: dt.datetime, unit_id: str) -> Then | 
     return None if row is None else _then(row)
 
 
-def statement(
-    cycle: CycleState, moment: dt.datetime, scopes: Sequence[str] | None = None
-) -> Select[Any]:
+def statement(cycle: CycleState, moment: dt.datetime, scope: Scope | None = None) -> Select[Any]:
     """Places of then in the order of their paths, each with its plan's state of then."""
     later, newer = VERSIONS.alias(), STATES.alias()
     version = (
@@ -99,13 +98,11 @@ def statement(
         .where(VERSIONS.c.gone.is_(False))
         .order_by(VERSIONS.c.path)
     )
-    if scopes is None:
-        return query
-    return query.where(or_(*(below(UNITS.c.path, one) for one in scopes)))
+    return query if scope is None else query.where(within(UNITS.c.path, scope))
 
 
-def idle(tx: Tx, cycle: CycleState, scopes: Sequence[str]) -> list[UnitNode]:
+def idle(tx: Tx, cycle: CycleState, scope: Scope) -> list[UnitNode]:
     """Units that had no task in the cycle of then."""
-    query = statement(cycle, dt.datetime.min.replace(tzinfo=dt.UTC), scopes)
+    query = statement(cycle, dt.datetime.min.replace(tzinfo=dt.UTC), scope)
     rows = tx.connection.execute(query.where(VERSIONS.c.no_task.is_(True)))
     return [node_of(row) for row in rows]

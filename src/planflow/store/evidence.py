@@ -4,13 +4,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, literal, or_, select
+from sqlalchemy import literal, select
 
+from planflow.access.scope import Scope
 from planflow.domain.events import plan_stream
-from planflow.domain.units import SEPARATOR
 from planflow.ledger.chain import START, Stored
 from planflow.ledger.leaf import Entry
 from planflow.store.ledger import LEAVES, LogTree, last
+from planflow.store.scopes import within
 from planflow.store.tables import EventPartRow, EventRow, PlanRow, ProtocolTextRow, table
 from planflow.store.transaction import Tx
 
@@ -33,14 +34,14 @@ def of_stream(tx: Tx, stream: str, limit: int) -> list[str]:
     return list(tx.connection.execute(query.limit(limit)).scalars())
 
 
-def of_round(tx: Tx, cycle: str, scopes: Sequence[str], name: str, limit: int) -> list[str]:
+def of_round(tx: Tx, cycle: str, scope: Scope, name: str, limit: int) -> list[str]:
     """Ids of the events of a round in the plans at or below some places."""
     mine = EVENTS.c.stream == literal(plan_stream(cycle, "")) + PLANS.c.unit_id
     query = (
         select(EVENTS.c.id)
         .join(PLANS, mine)
         .where(PLANS.c.cycle_id == cycle, EVENTS.c.round == name)
-        .where(or_(*(_within(PLANS.c.path, scope) for scope in scopes)))
+        .where(within(PLANS.c.path, scope))
         .order_by(PLANS.c.path, EVENTS.c.seq)
     )
     return list(tx.connection.execute(query.limit(limit)).scalars())
@@ -105,11 +106,6 @@ def protocol_text(tx: Tx, digest: str) -> str:
 def size_of(note: str) -> int:
     """How many leaves a checkpoint covers."""
     return int(note.split("\n", 2)[1])
-
-
-def _within(path: ColumnElement[str], above: str) -> ColumnElement[bool]:
-    start = above + SEPARATOR
-    return or_(path == above, func.substr(path, 1, len(start)) == start)
 
 
 def _parts(items: Sequence[Any]) -> Iterator[Sequence[Any]]:

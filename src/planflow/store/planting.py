@@ -1,12 +1,14 @@
 """A cycle's tree as it is written: fixed at opening, changed in place, every version kept (N1, F5)."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func, insert, literal, or_, select, update
+from sqlalchemy import and_, func, insert, literal, or_, select, update
 
-from planflow.domain.units import SEPARATOR, UnitNode
+from planflow.access.scope import Scope
+from planflow.domain.units import UnitNode
+from planflow.store.scopes import at_or_below, below, within
 from planflow.store.tables import CycleUnitRow, CycleUnitVersionRow, PlanRow, table
 from planflow.store.transaction import Tx
 from planflow.store.trees import node_of
@@ -48,7 +50,7 @@ def change(tx: Tx, cycle: str, position: int, moves: Sequence[Move]) -> None:
     for one in moves:
         which = UNITS.c.path == one.node.path
         if one.reaches_below:
-            which = or_(which, _below(UNITS.c.path, one.node.path))
+            which = or_(which, below(UNITS.c.path, one.node.path))
         copied = [column for column in VERSIONS.columns if column.name != "position"]
         source = select(*(UNITS.c[column.name] for column in copied), literal(position)).where(
             UNITS.c.cycle_id == cycle, which
@@ -63,14 +65,14 @@ def at(
     position: int,
     *,
     code: str | None = None,
-    scopes: Sequence[str] = (),
+    scope: Scope | None = None,
     after: str = "",
     limit: int = 1,
     gone: bool = False,
 ) -> list[UnitNode]:
     """Places of the tree as it was after the cycle's event of a position, by path.
 
-    `scopes` are places of today: only units that stand at or below one of them now are found. Units
+    `scope` has places of today: only units that stand at or below one of them now are found. Units
     that had left by then are told of only where `gone`.
     """
     later = VERSIONS.alias()
@@ -93,10 +95,21 @@ def at(
         query = query.where(VERSIONS.c.gone.is_(False))
     if code is not None:
         query = query.where(VERSIONS.c.code == code)
-    if scopes:
-        here = (or_(UNITS.c.path == one, _below(UNITS.c.path, one)) for one in scopes)
-        query = query.where(or_(*here))
+    if scope is not None:
+        query = query.where(within(UNITS.c.path, scope))
     return [node_of(row) for row in tx.connection.execute(query)]
+
+
+def ever(tx: Tx, cycle: str, codes: Collection[str]) -> set[tuple[str, str]]:
+    """Codes of now or earlier, each with the place of today of a unit that bears it or once did."""
+    same = and_(UNITS.c.cycle_id == VERSIONS.c.cycle_id, UNITS.c.unit_id == VERSIONS.c.unit_id)
+    query = (
+        select(VERSIONS.c.code, UNITS.c.path)
+        .select_from(VERSIONS.join(UNITS, same))
+        .where(VERSIONS.c.cycle_id == cycle, VERSIONS.c.code.in_(sorted(codes)))
+        .distinct()
+    )
+    return {(row.code, row.path) for row in tx.connection.execute(query)}
 
 
 def children(tx: Tx, cycle: str, parents: Sequence[str]) -> dict[str, list[UnitNode]]:
@@ -115,7 +128,7 @@ def busy(tx: Tx, cycle: str, path: str) -> bool:
     query = select(PLANS.c.unit_id).where(
         PLANS.c.cycle_id == cycle,
         PLANS.c.position > 0,
-        or_(PLANS.c.path == path, _below(PLANS.c.path, path)),
+        at_or_below(PLANS.c.path, path),
     )
     return tx.connection.execute(query.limit(1)).first() is not None
 
@@ -126,7 +139,7 @@ def _move(tx: Tx, cycle: str, node: UnitNode, old: UnitNode) -> None:
     if node.path != old.path:
         for rows in (UNITS, PLANS):
             rest = func.substr(rows.c.path, len(old.path) + 1)
-            moved = and_(rows.c.cycle_id == cycle, _below(rows.c.path, old.path))
+            moved = and_(rows.c.cycle_id == cycle, below(rows.c.path, old.path))
             tx.connection.execute(
                 update(rows).where(moved).values(path=literal(node.path).concat(rest))
             )
@@ -136,14 +149,8 @@ def _move(tx: Tx, cycle: str, node: UnitNode, old: UnitNode) -> None:
         child = and_(UNITS.c.cycle_id == cycle, UNITS.c.parent_code == old.code)
         tx.connection.execute(update(UNITS).where(child).values(parent_code=node.code))
     if node.no_task and not node.left:
-        below = and_(UNITS.c.cycle_id == cycle, _below(UNITS.c.path, node.path))
-        tx.connection.execute(update(UNITS).where(below).values(no_task=True))
-
-
-def _below(path: ColumnElement[str], above: str) -> ColumnElement[bool]:
-    # By its letters as they are: LIKE takes a for A on one of the databases.
-    start = above + SEPARATOR
-    return func.substr(path, 1, len(start)) == start
+        under = and_(UNITS.c.cycle_id == cycle, below(UNITS.c.path, node.path))
+        tx.connection.execute(update(UNITS).where(under).values(no_task=True))
 
 
 def _row(node: UnitNode) -> dict[str, Any]:

@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, or_, select
 
-from planflow.domain.units import SEPARATOR
+from planflow.access.scope import Scope
+from planflow.store.scopes import within
 from planflow.store.tables import CitationRow, CycleUnitRow, EventRow, table
 from planflow.store.transaction import Tx
 
@@ -19,11 +20,11 @@ UNIT = (UNITS.c.code, UNITS.c.name, UNITS.c.path)
 class Search:
     """What is looked for; None where it does not matter. `start` and `end` are both in it.
 
-    `scopes` are places of today: plans of units at or below one of them. The cycle's own events
+    `scope` has places of today: plans of units at or below one of them. The cycle's own events
     belong to no unit and are found where `of_cycle`.
     """
 
-    scopes: Sequence[str]
+    scope: Scope
     of_cycle: bool = True
     actor: str | None = None
     round: str | None = None
@@ -91,10 +92,10 @@ def documents(tx: Tx, events: Sequence[str]) -> dict[str, dict[str, bool]]:
 
 def wanted(cycle: str, search: Search) -> list[ColumnElement[bool]]:
     """What an event must be to be found."""
-    within = select(UNITS.c.unit_id).where(
-        UNITS.c.cycle_id == cycle, or_(*(below(UNITS.c.path, one) for one in search.scopes))
+    seen = select(UNITS.c.unit_id).where(
+        UNITS.c.cycle_id == cycle, within(UNITS.c.path, search.scope)
     )
-    mine: ColumnElement[bool] = EVENTS.c.unit_id.in_(within)
+    mine: ColumnElement[bool] = EVENTS.c.unit_id.in_(seen)
     found = [or_(mine, EVENTS.c.unit_id == "") if search.of_cycle else mine]
     for column, value in (
         (EVENTS.c.actor, search.actor),
@@ -113,9 +114,3 @@ def wanted(cycle: str, search: Search) -> list[ColumnElement[bool]]:
         )
         found.append(EVENTS.c.id.in_(named))
     return found
-
-
-def below(path: ColumnElement[Any], above: str) -> ColumnElement[bool]:
-    """At or below a place, by its letters as they are."""
-    start = above + SEPARATOR
-    return or_(path == above, func.substr(path, 1, len(start)) == start)

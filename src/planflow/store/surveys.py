@@ -1,16 +1,18 @@
 """Questions about a whole cycle: what is open, a page of plans, a history."""
 
 import datetime as dt
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from sqlalchemy import ColumnElement, FromClause, and_, case, exists, func, not_, or_, select
+from sqlalchemy import ColumnElement, FromClause, and_, case, exists, func, not_, select
 
-from planflow.domain.units import SEPARATOR, UnitNode
+from planflow.access.scope import Scope
+from planflow.domain.units import UnitNode
 from planflow.engine.machine import SETTLED, START_OF_KIND, WAITING, Negotiation, lapses
 from planflow.engine.state import CycleState, PlanState
 from planflow.ledger.chain import Stored
 from planflow.ledger.leaf import Entry
+from planflow.store.scopes import within
 from planflow.store.tables import (
     CommitmentRow,
     CycleStateRow,
@@ -73,23 +75,17 @@ def page(
     tx: Tx,
     negotiation: Negotiation,
     cycle: CycleState,
-    scopes: Sequence[str],
+    scope: Scope,
     filters: dict[str, str | None],
     after: str,
     limit: int,
 ) -> list[str]:
     """Codes of a page of units in scope, by path; `filters` are `parent` (a code) and `state`."""
     state = standing_in(negotiation, cycle, UNITS, PLANS.c.state)
-    within = or_(
-        *(
-            or_(UNITS.c.path == scope, UNITS.c.path.startswith(f"{scope}/", autoescape=True))
-            for scope in scopes
-        )
-    )
     query = (
         select(UNITS.c.code)
         .select_from(UNITS.outerjoin(PLANS, same_plan()))
-        .where(UNITS.c.cycle_id == cycle.id, within, UNITS.c.path > after)
+        .where(UNITS.c.cycle_id == cycle.id, within(UNITS.c.path, scope), UNITS.c.path > after)
         .order_by(UNITS.c.path)
         .limit(limit)
     )
@@ -100,19 +96,12 @@ def page(
     return [row.code for row in tx.connection.execute(query)]
 
 
-def no_task(tx: Tx, cycle: str, seen_from: Sequence[str]) -> list[UnitNode]:
-    """Units that a cycle leaves without task, as far as they stand at or below these units."""
-    above = UNITS.alias()
-    seen = exists().where(
-        above.c.cycle_id == cycle,
-        above.c.unit_id.in_(seen_from),
-        # Compared letter by letter: a code may hold what a pattern takes for a wildcard.
-        func.substr(UNITS.c.path + SEPARATOR, 1, func.length(above.c.path) + 1)
-        == above.c.path + SEPARATOR,
-    )
+def no_task(tx: Tx, cycle: str, scope: Scope) -> list[UnitNode]:
+    """Units in scope that a cycle leaves without task."""
     rows = tx.connection.execute(
         select(UNITS)
-        .where(UNITS.c.cycle_id == cycle, UNITS.c.no_task.is_(True), seen)
+        .where(UNITS.c.cycle_id == cycle, UNITS.c.no_task.is_(True))
+        .where(within(UNITS.c.path, scope))
         .where(UNITS.c.gone.is_(False))
         .order_by(UNITS.c.path)
     )

@@ -6,14 +6,20 @@ import itertools
 
 import pytest
 
+from planflow.access.grants import Grant
+from planflow.access.scope import Standing, runs_the_site, scope, units_read
 from planflow.access.table import (
     ACTS,
+    ON_CYCLES,
     ROLES,
-    Standing,
+    cycle_grant,
     grant_for,
     may_read,
+    relation,
     sees_draft,
 )
+from planflow.engine import guards
+from planflow.engine.machine import MOVES
 
 # Region over city over county; the plan is the city's.
 PLACES = {"own": "R/C", "parent": "R", "child": "R/C/A", "beside": "R/D", "nowhere": ""}
@@ -30,6 +36,62 @@ MAY = {
         *("corrections", "approve", "reject"),
     },
 }
+
+
+def test_where_a_unit_stands() -> None:
+    wanted = {
+        "R/C": "own",
+        "R": "parent",
+        "R/C/A": "descendant",
+        "R/D": "sibling",
+        "R/D/E": "foreign",
+        "X": "foreign",
+        "": "foreign",
+        "R/C1": "sibling",
+    }
+    assert {place: relation(place, PLAN, PARENT) for place in wanted} == wanted
+    assert relation("R", "R/C/A", "R/C") == "ancestor"
+    assert relation("X", "R", None) == "foreign"  # two roots are no siblings
+
+
+def test_the_stages_are_those_of_the_machine() -> None:
+    """The table tells where an act can be done at all, and the machine says the same."""
+    first = {"withdraw": {"withdraw", "withdraw_returned"}, "issue": {"issue", "originate"}}
+    first |= {"decide": {"present", "decide"}, "confirm": first["issue"]}
+    for name, action in guards.ACTIONS.items():
+        moves = first.get(name, {action.trigger})
+        sources = {
+            source
+            for kind in MOVES.values()
+            for trigger, stages, _ in kind
+            for source in stages
+            if trigger in moves
+        }
+        assert set(ACTS[name].stages) == sources, name
+    assert set(ACTS) == set(guards.ACTIONS)
+
+
+def test_an_act_on_a_cycle_is_of_an_admin_at_its_root() -> None:
+    for role, place in itertools.product(ROLES, ("R", "R/C", "")):
+        may = (role, place) == ("admin", "R")
+        for action in ON_CYCLES:
+            assert (cycle_grant([Standing("g", role, place)], action, "R") == "g") == may
+
+
+def test_a_scope_is_the_subtrees_of_reading_roles() -> None:
+    mine = [Standing("a", "auditor", "R/C"), Standing("b", "planner", "R/D/E")]
+    keeps = [Standing("s", "sysadmin", ""), Standing("k", "secadmin", "R")]
+    found = scope([*mine, *keeps])
+    assert found.paths == ("R/C", "R/D/E")
+    assert [p for p in ("R", "R/C", "R/C/A", "R/D", "R/D/E", "R/C1", "") if found.has(p)] == [
+        *("R/C", "R/C/A", "R/D/E"),
+    ]
+    assert not scope(keeps)
+    assert found
+    assert units_read([Grant("a", "auditor", "u"), Grant("s", "sysadmin", None)]) == {"u"}
+    assert units_read([Grant("k", "secadmin", "u")]) == frozenset()
+    assert runs_the_site([Grant("k", "secadmin", None)])
+    assert not runs_the_site([Grant("a", "admin", "u")])
 
 
 def standing(role: str, place: str) -> Standing:
