@@ -34,7 +34,8 @@ from tests.databases import Databases, Files, settings
 from tests.world import PASSWORD, World
 
 SEED = int(os.environ.get("PLANFLOW_SOAK_SEED", "1"))
-LONGEST = 3.0  # seconds a process lives at most: about what a whole walk takes
+UNITS = 280  # units of work of a whole walk, about
+WITHIN = 0.02  # seconds: longer than most units of work take
 
 
 @contextmanager
@@ -140,7 +141,8 @@ def kill_many(databases: Databases, folder: Path, number: int) -> None:
                 "page": str(own / "page"),
                 "tokens": databases.tokens,
                 "seed": chance.randrange(2**32),
-                "seconds": chance.uniform(0, LONGEST),
+                "unit": chance.randrange(UNITS),
+                "seconds": chance.uniform(0, WITHIN),
             }
             process.stdin.write(json.dumps(job) + "\n")
             process.stdin.flush()
@@ -157,7 +159,7 @@ def kill_many(databases: Databases, folder: Path, number: int) -> None:
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are forked and killed")
 def test_a_killed_process_loses_and_doubles_nothing(databases: Databases, tmp_path: Path) -> None:
-    kill_many(databases, tmp_path, 5)
+    kill_many(databases, tmp_path, 12)
 
 
 @pytest.mark.soak
