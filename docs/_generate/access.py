@@ -71,6 +71,7 @@ FINDS = {
     "chain": "whoever is in the delegation's chain / 委托链上的人",
     "cycle": "whoever reads a plan of the cycle / 可见该年度任一计划者",
     "plan": "whoever reads the plan / 可见该计划者",
+    "event": "of a plan: whoever reads it; of a cycle: as the cycle; of the site: whoever is signed in / 计划的：可见该计划者；年度的：同年度；站点的：已登录者",
     "log": "the site's log: whoever is signed in; a cycle's: as the cycle / 站点日志：已登录者；年度日志：同年度",
 }
 

@@ -396,8 +396,11 @@ def _proof(method: str, path: str, things: Things) -> Iterator[Asked]:
         cycle, _, unit = place.partition("/")
 
         def there(who: Person, cycle: str = cycle, unit: str = unit) -> Class:
-            return oracle.plan(who, cycle, unit)
+            if cycle == "site":
+                return oracle.door(who)
+            return oracle.plan(who, cycle, unit) if unit else oracle.cycle(who, cycle)
 
+        cycle = "" if cycle == "site" else cycle
         yield Asked(method, path.replace("{event}", event), there, cycle=cycle, unit=unit)
     missing = path.replace("{event}", NONE)
     yield Asked(method, missing, lambda w: "404" if w.token else "401", table=False)

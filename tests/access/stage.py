@@ -15,6 +15,7 @@ import httpx
 
 from planflow.services import keys
 from planflow.services.people import revoke, shell_token
+from planflow.services.searching import Wanted, search
 from planflow.services.sequencing import Sequencer
 from planflow.services.site import open_site
 from planflow_api.app import create_app
@@ -118,6 +119,10 @@ def _cycles(world: World, things: Things) -> None:
     for place in ("c1/Acounty", "c1/Ecounty", "c2/Ccity", "c3/Bcounty", "x1/Wcounty"):
         world.name, _, unit = place.partition("/")
         things.events[place] = world.history(unit)[-1].id
+    things.events["site/"] = things.delegation  # which bears the id of its event
+    for name, who in (("c1", "admin-Rregion"), ("x1", "admin-Xregion")):
+        seen = search(world.site, world.readers[who], name, Wanted(kind="cycle_opened"))
+        things.events[f"{name}/"] = seen.items[0].id
 
 
 def _draft(unit: str) -> dict[str, Any]:

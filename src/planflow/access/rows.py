@@ -18,8 +18,9 @@ from planflow.access.table import ACTS, ANYWHERE, ON_CYCLES, anywhere, cycle_gra
 #   chain     whoever is in the delegation's chain
 #   cycle     whoever reads some plan of the cycle
 #   plan      whoever reads this plan
+#   event     of a plan: whoever reads it; of a cycle: as the cycle; of the site: whoever is signed in
 #   log       the site's log: whoever is signed in; a cycle's: as the cycle
-Finds = Literal["open", "signed", "register", "chain", "cycle", "plan", "log"]
+Finds = Literal["open", "signed", "register", "chain", "cycle", "plan", "event", "log"]
 Verdict = Literal["may", "not_found", "forbidden"]
 READ = "read"
 BASE = "/api/v1"
@@ -74,7 +75,7 @@ ROWS: tuple[Row, ...] = (
     _read("/ledger/key", "signed"),
     _read("/ledger/checkpoint", "log"),
     _read("/ledger/tile/{path:path}", "log"),
-    _read("/ledger/events/{event}/proof", "plan"),
+    _read("/ledger/events/{event}/proof", "event"),
     # cycles
     _read("/cycles", "cycle"),
     Row("POST", f"{BASE}/cycles", "signed", "open_cycle"),
@@ -126,9 +127,10 @@ def verdict(row: Row, roles: Sequence[str], seen: Sequence[Standing], place: Pla
     """
     mine = scope(seen)
     listed = not place.root
-    if row.finds == "plan" and not mine.has(place.path):
+    about_plan = row.finds == "plan" or (row.finds == "event" and place.path)
+    if about_plan and not mine.has(place.path):
         return "not_found"
-    if row.finds in ("cycle", "log") and not listed and not mine:
+    if row.finds in ("cycle", "event", "log") and not listed and not mine:
         return "not_found"
     if row.act in ANYWHERE:
         return "may" if anywhere(roles, row.act) else "forbidden"

@@ -126,7 +126,7 @@ def open_round(site: Site, reader: Reader, call: Call, cycle: str, name: str) ->
         draft = rounds.open_round(head.negotiation, head.state, name, hand, terms)[0]
         return _append(site, tx, head, draft, hand, now)
 
-    return _on_round(site, reader, call, cycle, name, work)
+    return _on_round(site, reader, call, cycle, name, work, "open")
 
 
 def close_round(site: Site, reader: Reader, call: Call, cycle: str, name: str) -> CycleView:
@@ -148,7 +148,7 @@ def close_round(site: Site, reader: Reader, call: Call, cycle: str, name: str) -
         append_plans(tx, stage, drafts[1:], site.pen(hand, now))
         return _append(site, tx, head, drafts[0], hand, now)
 
-    return _on_round(site, reader, call, cycle, name, work)
+    return _on_round(site, reader, call, cycle, name, work, "close")
 
 
 def root_of(site: Site, tx: Tx, head: CycleHead) -> UnitNode:
@@ -166,12 +166,13 @@ def _on_round(
     cycle: str,
     name: str,
     act: Callable[[Tx, CycleHead, Hand], tuple[CycleState, Recorded]],
+    action: str,
 ) -> CycleView:
     def work(tx: Tx) -> CycleView:
         head = head_of(site, tx, reader, cycle, "update")
         if name not in head.negotiation.protocol.rounds_by_name:
             raise Refusal("not_found", {"kind": "round", "name": name})
-        return as_root(site, tx, reader, call, head, act, call.path.rsplit("/", 1)[-1])
+        return as_root(site, tx, reader, call, head, act, action)
 
     return site.database.write(work)
 
