@@ -223,12 +223,14 @@ def test_nothing_is_deeper_than_it_need_be(world: World, cycle: str) -> None:
     "path", ["/api/v1/units", "/healthz", "/nowhere", "/docs", "/openapi.json"]
 )
 def test_every_answer_carries_what_keeps_a_browser_strict(world: World, path: str) -> None:
-    headers = world.http.get(path).headers
+    headers = world.http.get(path, headers={"Origin": "https://elsewhere.example"}).headers
+    assert not [name for name in headers if name.lower().startswith("access-control-")]
     assert headers["X-Content-Type-Options"] == "nosniff"
     assert headers["Referrer-Policy"] == "no-referrer"
     assert headers["X-Frame-Options"] == "DENY"
     assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
     assert "default-src 'none'" in headers["Content-Security-Policy"]
+    assert "object-src 'none'; base-uri 'none'" in headers["Content-Security-Policy"]
     assert "camera=()" in headers["Permissions-Policy"]
     assert headers["Cross-Origin-Resource-Policy"] == "same-origin"
     assert "Strict-Transport-Security" not in headers

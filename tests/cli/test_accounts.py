@@ -86,10 +86,10 @@ def test_a_file_that_cannot_be_read(cli: Cli, name: str, zh: str, en: str) -> No
 
 
 def test_a_file_without_permission(cli: Cli, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def forbidden(_: Path) -> bytes:
+    def forbidden(_: Path, mode: str) -> bytes:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(Path, "read_bytes", forbidden)
+    monkeypatch.setattr(Path, "open", forbidden)
     assert cli("units", "import", "x.csv").refused().startswith("没有权限读写 x.csv。")
 
 
