@@ -108,19 +108,10 @@ def check_event(one, stream, seq, chain, last, heads):
     return leaf
 
 
-def missing(leaf, values):
-    """Values of which the digests are left; and those that this event says were erased."""
-    shown = {(leaf["id"], one["part"], one["number"]): one.get("value") for one in values}
-    said = shown.get((leaf["id"], "erased", -1)) if leaf["kind"] == "part_erased" else None
-    told = json.loads(said) if said else {"numbers": []}
-    erased = {(told["event"], told["part"], number) for number in told["numbers"]}
-    return {key for key, value in shown.items() if value is None}, erased
-
-
 def verify(file, pinned=None):
     """What was checked, in numbers. Raises ValueError: what is wrong, and where."""
     files, place = unzip(file), NAMES[0]
-    counts, digests, gone, erased = {"events": 0, "links": 0}, set(), set(), set()
+    counts, digests = {"events": 0, "links": 0}, set()
     try:
         bundle = json.loads(files[NAMES[0]])
         again = json.dumps(bundle, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
@@ -137,10 +128,8 @@ def verify(file, pinned=None):
                 counts["links"] += seq == 1 or last != ""
                 chain, last = bytes.fromhex(one["chain"]), leaf["recorded_at"]
                 counts["events"] += 1
-                left, told = missing(leaf, one["values"])
-                gone, erased = gone | left, erased | told
                 if leaf["kind"] == "cycle_opened":
-                    [terms] = [own["value"] for own in one["values"] if own["part"] == "terms"]
+                    [terms] = [told["value"] for told in one["values"] if told["part"] == "terms"]
                     digests.add(json.loads(terms)["digest"])
     except (ValueError, KeyError, TypeError, IndexError, InvalidSignature) as error:
         raise ValueError(f"{place}: {error or type(error).__name__}") from None
@@ -149,8 +138,7 @@ def verify(file, pinned=None):
     made = zipped(files)
     at = next((n for n in range(len(made)) if made[n : n + 1] != file[n : n + 1]), len(made))
     need(made == file, f"the archive itself was changed at byte {at}")
-    counts |= {"signatures": len(heads), "proofs": counts["events"]}
-    return counts | {"erased": len(gone & erased)}
+    return counts | {"signatures": len(heads), "proofs": counts["events"]}
 
 
 if __name__ == "__main__":
