@@ -66,6 +66,7 @@ To whoever does not find what a call is about, it is not there (404). A call wit
 """
 FINDS = {
     "open": "everybody, without a token / 任何人",
+    "machine": "this machine itself, or whoever has the token set for it / 本机，或持有专设令牌者",
     "signed": "whoever is signed in / 已登录者",
     "register": "whoever runs the site; others their scope and the line above / 系统管理者；其他人见本单位、下级和上级线",
     "chain": "whoever is in the delegation's chain / 委托链上的人",

@@ -259,6 +259,16 @@ def _signed(method: str, path: str, things: Things) -> Iterator[Asked]:
     yield Asked(method, path, oracle.door)
 
 
+def _access_records(method: str, path: str, things: Things) -> Iterator[Asked]:
+    yield Asked(method, path, oracle.watches)
+    for unit in oracle.REGISTER:
+
+        def below(who: Person, unit: str = unit) -> Class:
+            return oracle.watches_at(who, unit)
+
+        yield Asked(method, f"{path}?unit={unit}", below, table=False, unit=unit)
+
+
 def _protocol(method: str, path: str, things: Things) -> Iterator[Asked]:
     yield Asked(method, path.replace("{name}", "exit-plan"), oracle.door)
     missing = path.replace("{name}", NONE)
@@ -409,6 +419,7 @@ def _proof(method: str, path: str, things: Things) -> Iterator[Asked]:
 SITE: dict[str, Callable[[str, str, Things], Iterator[Asked]]] = {
     "/healthz": _open,
     "/readyz": _open,
+    "/metrics": _open,  # asked from this machine
     "/docs": _open,
     "/openapi.json": _open,
     "/auth/token": _sign_in,
@@ -418,6 +429,7 @@ SITE: dict[str, Callable[[str, str, Things], Iterator[Asked]]] = {
     "/units/{code}": _one_unit,
     "/delegations": _delegations,
     "/delegations/{delegation}/end": _end,
+    "/access-records": _access_records,
     "/cycles": _cycles,
     "/ledger/key": _signed,
     "/ledger/checkpoint": _log,

@@ -95,6 +95,20 @@ def door(who: Person) -> Class:
     return "else" if who.token else "401"
 
 
+def watches(who: Person) -> Class:
+    """Who read what: for auditors and security admins, who change nothing and see no plan."""
+    if not who.token:
+        return "401"
+    return "else" if who.role in ("auditor", "secadmin") else "403"
+
+
+def watches_at(who: Person, unit: str) -> Class:
+    """The same about a unit: an auditor's own subtree, any for a security admin."""
+    found = watches(who)
+    beyond = who.role == "auditor" and who.unit not in line(unit)
+    return "404" if found == "else" and beyond else found
+
+
 def cycle(who: Person, name: str) -> Class:
     """To find a cycle."""
     if not who.token:

@@ -93,7 +93,8 @@ def wrong(one: Cell, answer: Answer) -> str:
 def beyond(one: Cell, answer: Answer) -> set[str]:
     """Units in an answer that its reader must not learn of, and words in plans they do not read."""
     who = one.sent.who
-    about_register = "/units" in one.route
+    # a record names a unit by its code, as the register does, and tells nothing of its plans
+    about_register = "/units" in one.route or "/access-records" in one.route
     known = oracle.units(who) if about_register else oracle.known(who)
     named = {u for u in oracle.REGISTER if u in answer.text and u not in one.sent.told} - known
     said = {secret(u) for u in oracle.REGISTER if not oracle.reads(who, u)}
@@ -104,7 +105,7 @@ def beyond(one: Cell, answer: Answer) -> set[str]:
 def by_the_table(one: Cell) -> Class:
     """What the product's own table says of a cell."""
     who, row = one.sent.who, row_of(one.route)
-    if row.finds == "open":
+    if row.finds in ("open", "machine"):
         return "else"
     if not who.token:
         return "401"

@@ -13,6 +13,7 @@ from planflow.access.table import ACTS, ANYWHERE, ON_CYCLES, anywhere, cycle_gra
 
 # Who finds what a call is about; to everybody else it is not there (404, and 401 without a token).
 #   open      everybody, without a token
+#   machine   this machine itself, or whoever has the token that is set for it
 #   signed    whoever is signed in; no plan content
 #   register  whoever runs the site; others the units in their scope, and those above them
 #   chain     whoever is in the delegation's chain
@@ -20,7 +21,7 @@ from planflow.access.table import ACTS, ANYWHERE, ON_CYCLES, anywhere, cycle_gra
 #   plan      whoever reads this plan
 #   event     of a plan: whoever reads it; of a cycle: as the cycle; of the site: whoever is signed in
 #   log       the site's log: whoever is signed in; a cycle's: as the cycle
-Finds = Literal["open", "signed", "register", "chain", "cycle", "plan", "event", "log"]
+Finds = Literal["open", "machine", "signed", "register", "chain", "cycle", "plan", "event", "log"]
 Verdict = Literal["may", "not_found", "forbidden"]
 READ = "read"
 BASE = "/api/v1"
@@ -59,6 +60,7 @@ ROWS: tuple[Row, ...] = (
     # the frame
     _read("/healthz", "open"),
     _read("/readyz", "open"),
+    Row("GET", "/metrics", "machine"),
     _read("/docs", "open"),
     _read("/docs/assets", "open"),
     _read("/openapi.json", "open"),
@@ -71,6 +73,7 @@ ROWS: tuple[Row, ...] = (
     _read("/delegations", "chain"),
     Row("POST", f"{BASE}/delegations", "signed", "delegate"),
     Row("POST", f"{BASE}/delegations/{{delegation}}/end", "chain", "end"),
+    Row("GET", f"{BASE}/access-records", "signed", "access_records"),
     # the ledger
     _read("/ledger/key", "signed"),
     _read("/ledger/checkpoint", "log"),

@@ -76,8 +76,14 @@ ACTS: dict[str, Act] = {
 }
 # acts on a cycle: of these roles at its root
 ON_CYCLES: dict[str, Roles] = dict.fromkeys(("open_cycle", "open", "close", "tree", "drop"), _ADMIN)
-# acts that begin nowhere in particular: of these roles at any unit, and then by what the body names
-ANYWHERE: dict[str, Roles] = {"open_cycle": _ADMIN, "delegate": AT_A_UNIT}
+# who reads the records of who read what: an auditor those below their unit, a security admin all
+WATCHERS: Roles = frozenset({"auditor", "secadmin"})
+# acts that begin nowhere in particular: of these roles at any unit, and then by what is named
+ANYWHERE: dict[str, Roles] = {
+    "open_cycle": _ADMIN,
+    "delegate": AT_A_UNIT,
+    "access_records": WATCHERS,
+}
 # what the holder of a role may delegate at the same unit: their own role, or less
 DELEGABLE: dict[str, Roles] = {
     "planner": frozenset({"planner"}),
@@ -85,8 +91,6 @@ DELEGABLE: dict[str, Roles] = {
     "auditor": frozenset({"auditor"}),
 }
 DRAFT_READERS = _OWN
-# who reads the records of who read what: an auditor those below their unit, a security admin all
-WATCHERS: frozenset[str] = frozenset({"auditor", "secadmin"})
 _SEVERAL = 2
 
 

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from functools import partial
 
 from planflow.access.grants import Grant
-from planflow.access.table import WATCHERS
+from planflow.access.table import WATCHERS, anywhere
 from planflow.domain.events import Draft
 from planflow.errors import Finding, Refusal, invalid
 from planflow.services import paging, reads
@@ -78,7 +78,7 @@ def exported(site: Site, reader: Reader, wanted: Wanted, form: str) -> bytes:
 
 def sight(reader: Reader) -> None:
     """Whether a reader may look at records at all. Raises `Refusal` `forbidden`."""
-    if not any(grant.role in WATCHERS for grant in reader.grants):
+    if not anywhere((grant.role for grant in reader.grants), _ACTION):
         raise Refusal("forbidden", {"action": _ACTION})
 
 
