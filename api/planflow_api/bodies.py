@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from planflow.domain import commands, delegating, tree_commands
+from planflow.domain import commands, delegating, identity, tree_commands
 from planflow_api.frame import BASE
 from planflow_api.schemas import Problem
 
@@ -26,6 +26,10 @@ _SCHEME = {
     "type": "oauth2",
     "flows": {"password": {"scopes": {}, "tokenUrl": f"{BASE[1:]}/auth/token"}},
 }
+# Where one is not signed in yet, or the token itself is what is sent.
+FREE = frozenset(f"{BASE}/auth/{name}" for name in ("token", "refresh", "revoke"))
+# A body that holds a password leaves nothing behind, not even the digest that a key would keep.
+KEYLESS = frozenset({f"{BASE}/auth/password"})
 _KEY = {
     "name": "Idempotency-Key",
     "in": "header",
@@ -71,6 +75,9 @@ MODELS: tuple[type[BaseModel], ...] = (
     tree_commands.ChangeTree,
     delegating.Delegate,
     delegating.EndDelegation,
+    identity.ChangePassword,
+    identity.NewServiceToken,
+    identity.EndServiceToken,
 )
 
 
@@ -99,11 +106,11 @@ def complete(schema: dict[str, Any]) -> dict[str, Any]:
     for path, method, operation in _operations(schema):
         if "HTTPValidationError" in str(operation["responses"].get("422")):
             del operation["responses"]["422"]
-        if not path.startswith(f"{BASE}/") or "auth" in operation["tags"]:
+        if not path.startswith(f"{BASE}/") or path in FREE:
             continue
         operation["security"] = [{_BEARER: []}]
         headers = [_MATCH] if "428" in operation["responses"] else []
-        if method != "get":
+        if method != "get" and path not in KEYLESS:
             headers.append(_KEY)
         if headers:
             operation["parameters"] = [*operation.get("parameters", ()), *headers]

@@ -16,11 +16,13 @@ from planflow.errors import Finding, Refusal, invalid
 from planflow.services.calls import Call
 from planflow.services.people import Reader, authenticate
 from planflow.services.site import Site
+from planflow.services.tokens import ACT, READ
 from planflow.services.view import View
 from planflow.services.views import PlanView
 from planflow_api.errors import language
 
 T = TypeVar("T")
+_SAFE = frozenset({"GET", "HEAD"})
 Work = Callable[[Site, Reader], View]
 
 
@@ -44,12 +46,15 @@ class Visit:
     token: str | None
     lang: str
     readable: bool
+    needs: str  # what the token must be meant for
 
-    async def answer(self, work: Work, status: int = 200, *, tokened: bool = True) -> Response:
+    async def answer(
+        self, work: Work, status: int = 200, *, tokened: bool = True, needs: str = ""
+    ) -> Response:
         """Sign the reader in, do the work and write the answer, all in one hop."""
 
         def carry(site: Site) -> Response:
-            reader = authenticate(site, self.token, self.lang)
+            reader = authenticate(site, self.token, self.lang, needs or self.needs)
             if not self.readable:
                 raise Refusal("not_found")
             return written(work(site, reader), self.lang, status, tokened=tokened)
@@ -64,7 +69,7 @@ class Visit:
         named = f"attachment; filename*=UTF-8''{quote(file, safe='')}"
 
         def carry(site: Site) -> Response:
-            reader = authenticate(site, self.token, self.lang)
+            reader = authenticate(site, self.token, self.lang, self.needs)
             if not self.readable:
                 raise Refusal("not_found")
             headers = {"Content-Disposition": named} if file else None
@@ -98,7 +103,13 @@ async def visit(request: Request) -> Visit:
     # No name of ours holds a NUL, and one of the databases takes offence at it.
     readable = "\0" not in request.url.path and "\0" not in "".join(request.query_params.values())
     bearer = token if scheme.lower() == "bearer" else None
-    return Visit(request.state.door, bearer, language(request), readable)
+    needs = READ if request.method in _SAFE else ACT
+    return Visit(request.state.door, bearer, language(request), readable, needs)
+
+
+def address(request: Request) -> str:
+    """Where a request comes from; behind a proxy, what a trusted one says."""
+    return request.client.host if request.client else ""
 
 
 async def call(request: Request) -> Call:

@@ -21,6 +21,7 @@ LOG = logging.getLogger("planflow.api")
 STATUS = {
     "unauthorized": 401,
     "forbidden": 403,
+    "scope_missing": 403,
     "not_found": 404,
     "method_not_allowed": 405,
     "illegal_transition": 409,
@@ -31,6 +32,7 @@ STATUS = {
     "stale_version": 412,
     "too_large": 413,
     "version_required": 428,
+    "too_many_attempts": 429,
     "internal": 500,
 }  # a refusal that is not named here is about what was sent: 422
 _RETRY_AFTER = {
@@ -100,6 +102,8 @@ def problem(error: PlanflowError, lang: str) -> Response:
         headers["WWW-Authenticate"] = "Bearer"
     if error.code in _RETRY_AFTER:
         headers["Retry-After"] = _RETRY_AFTER[error.code]
+    if status == 429:
+        headers["Retry-After"] = str(error.params["seconds"])
     body = json.dumps(_body(error, status, lang), ensure_ascii=False, default=str)
     return Response(body.encode(), status, headers, PROBLEM)
 

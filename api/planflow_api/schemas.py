@@ -47,7 +47,7 @@ Responses = dict[int | str, dict[str, Any]]
 
 _DECLARED: dict[int, tuple[str, Codes]] = {
     401: ("Not signed in, or the token has ended", ("unauthorized",)),
-    403: ("In sight, but not the reader's to do", ("forbidden",)),
+    403: ("In sight, but not the reader's to do", ("forbidden", "scope_missing")),
     404: ("Unknown, or outside the reader's scope", ("not_found",)),
     409: (
         "Not now",
@@ -56,6 +56,7 @@ _DECLARED: dict[int, tuple[str, Codes]] = {
     412: ("The plan has moved on", ("stale_version",)),
     413: ("The body is too large", ("too_large",)),
     422: ("Not a request we understand", ("invalid", "key_reused")),
+    429: ("Too many failed sign-ins", ("too_many_attempts",)),
     428: ("No version was named", ("version_required",)),
     500: ("Our fault", ("internal",)),
     503: ("Not at the moment", ("database_busy", "database_unavailable", "database_readonly")),
@@ -74,7 +75,7 @@ _SHOWN: dict[int, dict[str, Any]] = {
         ]
     },
 }
-_HEADERS = {401: "WWW-Authenticate", 503: "Retry-After"}
+_HEADERS = {401: "WWW-Authenticate", 429: "Retry-After", 503: "Retry-After"}
 
 READ = (401, 403, 404, 422, 500, 503)
 WRITE = (401, 403, 404, 409, 413, 422, 500, 503)

@@ -44,7 +44,18 @@ class Settings(BaseSettings):
         default="zh", description="The language where nobody asks for another"
     )
     token_minutes: int = Field(
-        default=60 * 8, ge=1, description="How long a token from signing in is good"
+        default=30, ge=1, description="How long a token from signing in is good"
+    )
+    session_minutes: int = Field(
+        default=60 * 10, ge=1, description="How long it can be renewed before one signs in again"
+    )
+    free_attempts: int = Field(
+        default=5,
+        ge=1,
+        description="Failed sign-ins of one name before it has to wait, ever longer",
+    )
+    free_attempts_of_address: int = Field(
+        default=50, ge=1, description="The same for all sign-ins from one address"
     )
     shell_tokens: bool = Field(
         default=True, description="Whether tokens from the command line are taken"

@@ -151,6 +151,7 @@ def test_a_token_stands_alone(peopled: Cli) -> None:
         "access_token",
         "token_type",
         "expires_in",
+        "scope",
     }
 
 

@@ -31,6 +31,8 @@ HISTORY = {
     "ledger_tile",
     "ledger_checkpoint",
     "ledger_epoch",
+    "token_family",
+    "token_end",
 }
 ERASABLE = "event_part"
 CURRENT = {
@@ -43,6 +45,10 @@ CURRENT = {
     "plan",
     "request_key",
     "ledger_queue",
+    "refresh_token",
+    "sign_in_attempt",
+    "second_factor",
+    "recovery_code",
     "alembic_version",
 }
 

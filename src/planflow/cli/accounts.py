@@ -41,7 +41,7 @@ def _import(desk: Desk, file: str, act: Callable[["Site", bytes], "Imported"], t
 
     raw = read_file(file)
     try:
-        with _site() as site:
+        with at_site() as site:
             done = asdict(act(site, raw))
     except Refusal as refusal:
         for finding in refusal.findings:
@@ -60,8 +60,8 @@ def add_user(
     from planflow.services import people
 
     desk = of(context)
-    password = _password(desk)
-    with _site() as site:
+    password = typed_password(desk)
+    with at_site() as site:
         people.add_user(site, name, password, role, unit)
     params = {"name": name, "role": role, "unit": unit}
     desk.put(desk.word("user_added" if unit else "user_added_site", **params), params)
@@ -85,7 +85,7 @@ def delegate(
     desk = of(context)
     asked = {"to_user": to_user, "unit": unit, "role": role, "from": from_, "to": to}
     body = {**asked, "reason": reason, "onward": onward}
-    with _site() as site:
+    with at_site() as site:
         token = people.shell_token(site, name).access_token
         reader = people.authenticate(site, token, desk.lang)
         call = Call("POST", "/delegations", json.dumps(body).encode())
@@ -103,7 +103,7 @@ def revoke(
     from planflow.services import people
 
     desk = of(context)
-    with _site() as site:
+    with at_site() as site:
         count = people.revoke(site, name, role, unit)
     params = {"name": name, "role": role, "unit": unit, "count": count}
     desk.put(desk.word("user_revoked", **params), params)
@@ -113,12 +113,13 @@ def token(context: typer.Context, name: Annotated[str, typer.Argument(metavar="N
     """Print a token and nothing else."""
     from planflow.services import people
 
-    with _site() as site:
+    with at_site() as site:
         found = people.shell_token(site, name)
-    of(context).put(found.access_token, found.model_dump())
+    of(context).put(found.access_token, found.model_dump(exclude_none=True))
 
 
-def _password(desk: Desk) -> str:
+def typed_password(desk: Desk) -> str:
+    """A password from the terminal, twice; else the first line of standard input."""
     if not _is_terminal():
         line = sys.stdin.readline().rstrip("\r\n")
         if not line:
@@ -135,7 +136,8 @@ def _is_terminal() -> bool:
 
 
 @contextmanager
-def _site() -> Iterator["Site"]:
+def at_site() -> Iterator["Site"]:
+    """The site of the settings, for one command."""
     from planflow.config import Settings
     from planflow.services.site import open_site
 

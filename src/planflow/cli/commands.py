@@ -20,6 +20,7 @@ from planflow.cli import (
     protocols,
     review,
     serving,
+    sign_ins,
 )
 from planflow.messages import sentence
 
@@ -40,6 +41,11 @@ def build(lang: str) -> Any:
     user.command("add")(accounts.add_user)
     user.command("delegate")(accounts.delegate)
     user.command("revoke")(accounts.revoke)
+    for act in (sign_ins.password, sign_ins.unlock, sign_ins.disable, sign_ins.enable):
+        user.command(act.__name__)(act)
+    user.command("issue-token")(sign_ins.issue_token)
+    user.command("tokens")(sign_ins.tokens)
+    user.command("end-token")(sign_ins.end_token)
     app.command("token")(accounts.token)
     protocol = _group(app, "protocol")
     protocol.command("check")(protocols.check)

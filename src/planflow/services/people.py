@@ -1,26 +1,21 @@
 """Accounts, grants and tokens: who acts, and by which grant (F9)."""
 
 import datetime as dt
-import secrets
 from dataclasses import dataclass
-from functools import cache
-from hashlib import sha256
-
-from pwdlib import PasswordHash
 
 from planflow.access.grants import Grant
 from planflow.access.table import AT_A_UNIT, ROLES, Standing
 from planflow.domain.events import Draft
 from planflow.engine.hand import Hand
 from planflow.errors import Finding, Refusal, invalid
+from planflow.services import attempts, passwords, tokens
 from planflow.services.site import SHELL, Site, site_event
+from planflow.services.tokens import Kind
 from planflow.services.views import TokenView
 from planflow.store import grants, people, trees
 from planflow.store.people import Account
 from planflow.store.transaction import Tx
 from planflow.store.trees import Tree
-
-SHORTEST_PASSWORD = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +27,8 @@ class Reader:
     grants: tuple[Grant, ...]
     lang: str
     via: str
+    family: str = ""
+    scopes: frozenset[str] = frozenset(tokens.OF_A_SERVICE)
 
     def delegators(self, grant: str) -> tuple[str, ...]:
         """In whose place a grant of theirs is used; nobody's where it is their own (F9)."""
@@ -43,12 +40,13 @@ def add_user(site: Site, name: str, password: str, role: str, unit: str | None) 
 
     Raises `Refusal` `invalid` naming the field.
     """
-    findings = _account_faults(name, password, role, unit)
+    # An existing account keeps its password: it is not looked at, and no time is spent on another.
+    known = site.database.read(lambda tx: people.account(tx, name))
+    findings = _account_faults(name, role, unit)
+    findings += passwords.faults(password, name) if known is None else ()
     if findings:
         raise invalid(*findings)
-    # An existing account keeps its password: no time is spent on another one.
-    known = site.database.read(lambda tx: people.account(tx, name))
-    hashed = known.password_hash if known else _hasher().hash(password)
+    hashed = known.password_hash if known else passwords.kept(password)
 
     def work(tx: Tx) -> None:
         unit_id = people.unit_id(tx, unit) if unit else None
@@ -106,16 +104,25 @@ def revoke(site: Site, name: str, role: str, unit: str | None) -> int:
     return site.database.write(work)
 
 
-def sign_in(site: Site, username: str, password: str) -> TokenView:
-    """Exchange a name and password for a bearer token.
+def sign_in(site: Site, username: str, password: str, address: str = "") -> TokenView:
+    """Exchange a name and password for tokens.
 
-    Raises `Refusal` `unauthorized`, in the same time whether or not the name is known.
+    Raises `Refusal` `unauthorized`, in the same time whether or not the name is known, and
+    `too_many_attempts` where so many failed that none is heard, a right one neither.
     """
+    attempt = attempts.of(site, username, address)
+    attempts.hear(site, attempt)
     found = site.database.read(lambda tx: people.account(tx, username))
-    good = _hasher().verify(password, found.password_hash if found else _nobody())
-    if found is None or not good:
+    good = passwords.fits(password, found.password_hash if found else None)
+    if found is None or not good or found.disabled:
         raise Refusal("unauthorized", {"why": "credentials"})
-    return _token(site, found.id, "password", site.settings.token_minutes)
+    account_id = found.id
+
+    def work(tx: Tx) -> TokenView:
+        attempts.passed(site, tx, attempt)
+        return tokens.issue(site, tx, account_id, tokens.signed_in(site, "password"))[1]
+
+    return site.database.write(work)
 
 
 def shell_token(site: Site, name: str) -> TokenView:
@@ -128,22 +135,35 @@ def shell_token(site: Site, name: str) -> TokenView:
     found = site.database.read(lambda tx: people.account(tx, name))
     if found is None:
         raise Refusal("not_found", {"kind": "user", "name": name})
-    return _token(site, found.id, SHELL, site.settings.shell_token_minutes)
+    account_id, life = found.id, dt.timedelta(minutes=site.settings.shell_token_minutes)
+
+    def work(tx: Tx) -> TokenView:
+        parts = {"token": {"account": account_id}}
+        event = Draft("token_issued", "", "", parts, site.mint())
+        site_event(site, tx, event, site.shell())
+        kind = Kind(SHELL, f"{SHELL}:{event.id}", tokens.OF_A_SERVICE, life, life)
+        return tokens.issue(site, tx, account_id, kind)[1]
+
+    return site.database.write(work)
 
 
-def authenticate(site: Site, token: str | None, lang: str) -> Reader:
-    """The person behind a bearer token. Raises `Refusal` `unauthorized`."""
+def authenticate(site: Site, token: str | None, lang: str, needs: str = tokens.READ) -> Reader:
+    """The person behind a bearer token.
+
+    Raises `Refusal` `unauthorized`, and `scope_missing` where the token is not meant for this.
+    """
     if not token:
         raise Refusal("unauthorized", {"why": "token"})
-    digest = sha256(token.encode()).digest()
-    now = site.clock()
+    digest, now = tokens.digest_of(token), site.clock()
     found = site.database.glance(lambda tx: people.holder(tx, digest, now))
-    if found is None or (found[2].startswith(SHELL) and not site.settings.shell_tokens):
+    if found is None or (found.via.startswith(SHELL) and not site.settings.shell_tokens):
         raise Refusal("unauthorized", {"why": "token"})
-    user_id, name, via, held = found
+    if needs not in found.scopes:
+        raise Refusal("scope_missing", {"scope": needs})
+    held = found.grants
     if any(grant.line for grant in held):
         held = site.database.read(lambda tx: grants.resting(tx, held, now))
-    return Reader(user_id, name, tuple(held), lang, via)
+    return Reader(found.id, found.name, tuple(held), lang, found.via, found.family, found.scopes)
 
 
 def standings(site: Site, tx: Tx, reader: Reader, tree: Tree) -> list[Standing]:
@@ -166,46 +186,13 @@ def hand(site: Site, reader: Reader, grant: str) -> Hand:
     return Hand(reader.user_id, grant, site.mint, via, reader.delegators(grant))
 
 
-def _token(site: Site, account_id: str, via: str, minutes: int) -> TokenView:
-    token = secrets.token_urlsafe(32)
-
-    def work(tx: Tx) -> None:
-        origin = via
-        if via == SHELL:
-            event = site.mint()
-            site_event(
-                site,
-                tx,
-                Draft("token_issued", "", "", {"token": {"account": account_id}}, event),
-                site.shell(),
-            )
-            origin = f"{SHELL}:{event}"
-        expires = site.clock() + dt.timedelta(minutes=minutes)
-        people.add_token(tx, sha256(token.encode()).digest(), account_id, origin, expires)
-
-    site.database.write(work)
-    return TokenView(access_token=token, expires_in=minutes * 60)
-
-
-def _account_faults(name: str, password: str, role: str, unit: str | None) -> list[Finding]:
+def _account_faults(name: str, role: str, unit: str | None) -> list[Finding]:
     findings = []
     if not name or len(name) > 100 or not name.isprintable() or name != name.strip():
         findings.append(Finding("bad_name", {"field": "name"}, "name"))
-    if len(password) < SHORTEST_PASSWORD:
-        findings.append(Finding("short_password", {"shortest": SHORTEST_PASSWORD}, "password"))
     if role not in ROLES:
         findings.append(Finding("unknown_role", {"role": role, "known": ", ".join(ROLES)}, "role"))
     elif (role in AT_A_UNIT) != bool(unit):
         code = "role_needs_unit" if role in AT_A_UNIT else "role_without_unit"
         findings.append(Finding(code, {"role": role}, "unit"))
     return findings
-
-
-@cache
-def _hasher() -> PasswordHash:
-    return PasswordHash.recommended()  # argon2id
-
-
-@cache
-def _nobody() -> str:
-    return _hasher().hash(secrets.token_urlsafe(16))

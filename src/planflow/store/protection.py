@@ -6,10 +6,14 @@ triggers.
 
 from sqlalchemy import Connection, inspect, text
 
-from planflow.store import ledger_tables, tables
+from planflow.store import identity_tables, ledger_tables, tables
 from planflow.store.tables import METADATA
 
-INSERT_ONLY = (*tables.INSERT_ONLY, *ledger_tables.INSERT_ONLY)
+INSERT_ONLY = (
+    *tables.INSERT_ONLY,
+    *ledger_tables.INSERT_ONLY,
+    *identity_tables.INSERT_ONLY,
+)
 ERASABLE = "event_part"
 _REFUSAL = "append_only"
 

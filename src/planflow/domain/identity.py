@@ -1,0 +1,31 @@
+"""What a person asks about how they are known. Field names are the HTTP contract's."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from planflow.domain.figures import Name, Noun, Text
+from planflow.domain.moments import Moment
+
+Secret = str  # its length is the policy's to judge, in its own words
+
+
+class ChangePassword(Noun):
+    """Another password in place of one's own; whoever else is signed in with it is signed out."""
+
+    current: Secret
+    new: Secret
+
+
+class NewServiceToken(Noun):
+    """A token for a program: what it may be used for, and until when. `act` takes `read` along."""
+
+    name: Name
+    scopes: list[Literal["read", "act"]] = Field(min_length=1, max_length=2)
+    to: Moment
+
+
+class EndServiceToken(Noun):
+    """End a service token before its time."""
+
+    reason: Text = ""

@@ -1,0 +1,95 @@
+"""What the command line does with an account, with nobody behind it: it is the way back in (F9)."""
+
+from planflow.domain.events import Draft
+from planflow.domain.identity import NewServiceToken
+from planflow.errors import Refusal, invalid
+from planflow.services import attempts, own_password, passwords, service_tokens, tokens
+from planflow.services.service_tokens import ServiceTokenView
+from planflow.services.site import Site, site_event
+from planflow.store import attempts as counted
+from planflow.store import people
+from planflow.store import tokens as families
+from planflow.store.people import Account
+from planflow.store.transaction import Tx
+
+
+def set_password(site: Site, name: str, password: str) -> None:
+    """Put another password in place of a forgotten one. Raises `Refusal`."""
+    faults = list(passwords.faults(password, name))
+    if faults:
+        raise invalid(*faults)
+    hashed = passwords.kept(password)
+
+    def work(tx: Tx) -> None:
+        found = _account(tx, name)
+        own_password.put(site, tx, found.id, hashed, site.shell())
+        counted.drop(tx, attempts.of(site, name, "").name)
+
+    site.database.write(work)
+
+
+def unlock(site: Site, name: str) -> None:
+    """Hear a name again at once, however many sign-ins failed. Raises `Refusal` `not_found`."""
+
+    def work(tx: Tx) -> None:
+        found = _account(tx, name)
+        parts = {"account": {"id": found.id}}
+        site_event(site, tx, Draft("account_unlocked", "", "", parts, site.mint()), site.shell())
+        counted.drop(tx, attempts.of(site, name, "").name)
+
+    site.database.write(work)
+
+
+def disable(site: Site, name: str, *, disabled: bool) -> None:
+    """Shut an account, or open it again; its grants stay. Raises `Refusal` `not_found`."""
+
+    def work(tx: Tx) -> None:
+        found = _account(tx, name)
+        kind = "account_disabled" if disabled else "account_enabled"
+        parts = {"account": {"id": found.id}}
+        site_event(site, tx, Draft(kind, "", "", parts, site.mint()), site.shell())
+        people.set_disabled(tx, found.id, disabled=disabled)
+        if disabled:
+            tokens.end_all(site, tx, found.id, site.shell(), "disabled")
+
+    site.database.write(work)
+
+
+def make_service_token(site: Site, name: str, command: NewServiceToken) -> ServiceTokenView:
+    """A token for a program that acts as an account. Raises `Refusal`."""
+
+    def work(tx: Tx) -> ServiceTokenView:
+        return service_tokens.given(site, tx, _account(tx, name).id, command, site.shell())[0]
+
+    return site.database.write(work)
+
+
+def service_tokens_of(site: Site, name: str) -> list[ServiceTokenView]:
+    """An account's service tokens that have not ended. Raises `Refusal` `not_found`."""
+
+    def work(tx: Tx) -> list[ServiceTokenView]:
+        return service_tokens.running(site, tx, _account(tx, name).id)
+
+    return site.database.read(work)
+
+
+def end_service_token(site: Site, name: str, token: str) -> None:
+    """End one of them. Raises `Refusal` `not_found`."""
+
+    def work(tx: Tx) -> None:
+        own = {
+            one.id: one
+            for one in families.running(tx, _account(tx, name).id, site.clock(), tokens.SERVICE)
+        }
+        if token not in own:
+            raise Refusal("not_found", {"kind": "token", "name": token[:64]})
+        tokens.end(site, tx, own[token], site.shell(), "revoked")
+
+    site.database.write(work)
+
+
+def _account(tx: Tx, name: str) -> Account:
+    found = people.account(tx, name)
+    if found is None:
+        raise Refusal("not_found", {"kind": "user", "name": name})
+    return found
