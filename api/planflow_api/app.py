@@ -23,6 +23,7 @@ from planflow_api.routes import (
     bundles,
     cycles,
     delegations,
+    factors,
     health,
     ledger,
     plans,
@@ -69,7 +70,18 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_middleware(Frame)
     errors.install(app)
     # The router asks one room after another: what is asked for most comes first.
-    for room in (plans, cycles, units, protocols, delegations, auth, review, bundles, ledger):
+    for room in (
+        plans,
+        cycles,
+        units,
+        protocols,
+        delegations,
+        auth,
+        factors,
+        review,
+        bundles,
+        ledger,
+    ):
         app.include_router(room.router, prefix=BASE)
     app.include_router(health.router)
     docs.install(app)

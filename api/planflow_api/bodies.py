@@ -28,8 +28,9 @@ _SCHEME = {
 }
 # Where one is not signed in yet, or the token itself is what is sent.
 FREE = frozenset(f"{BASE}/auth/{name}" for name in ("token", "refresh", "revoke"))
-# A body that holds a password leaves nothing behind, not even the digest that a key would keep.
-KEYLESS = frozenset({f"{BASE}/auth/password"})
+# A body that holds a password or a code leaves nothing behind, not even the digest that a key would keep.
+_FACTOR = f"{BASE}/auth/second-factor"
+KEYLESS = frozenset({f"{BASE}/auth/password", _FACTOR, f"{_FACTOR}/confirm"})
 _KEY = {
     "name": "Idempotency-Key",
     "in": "header",
@@ -76,6 +77,9 @@ MODELS: tuple[type[BaseModel], ...] = (
     delegating.Delegate,
     delegating.EndDelegation,
     identity.ChangePassword,
+    identity.EnrolFactor,
+    identity.ConfirmFactor,
+    identity.DropFactor,
     identity.NewServiceToken,
     identity.EndServiceToken,
 )

@@ -20,6 +20,7 @@ from planflow_api.schemas import PROBLEM
 LOG = logging.getLogger("planflow.api")
 STATUS = {
     "unauthorized": 401,
+    "otp_required": 401,
     "forbidden": 403,
     "scope_missing": 403,
     "not_found": 404,

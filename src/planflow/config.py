@@ -63,6 +63,17 @@ class Settings(BaseSettings):
     shell_token_minutes: int = Field(
         default=15, ge=1, description="How long a token from the command line is good"
     )
+    second_factor_roles: str = Field(
+        default="",
+        pattern=r"^((planner|admin|auditor|sysadmin|secadmin)( |$))*$",
+        description="Roles, with spaces between them, whose holders need a second factor; until they "
+        "have one, signing in lets them enrol it and do nothing else",
+    )
+    secrets_key: SecretStr | None = Field(
+        default=None,
+        description="The key that seals second factors in the database, 32 bytes as base64, the same "
+        "for all processes; else the file `secrets-key` in the ledger's folder, made when needed",
+    )
     workers: int = Field(
         default=8, ge=1, le=64, description="Threads that carry requests into the library"
     )

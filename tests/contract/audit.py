@@ -158,6 +158,7 @@ def _check_rows(connection: Connection, stream: str, events: list[Any], known: s
 
 # What one does with one's own account, by no grant.
 OWN = {"password_changed", "tokens_ended", "service_token_made"}
+OWN |= {"factor_confirmed", "factor_dropped", "recovery_code_used"}
 
 
 def _check_grants(tx: Tx) -> int:

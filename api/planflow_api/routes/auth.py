@@ -37,9 +37,12 @@ def _form(name: str, example: dict[str, str], *fields: str, more: Any = None) ->
     }
 
 
-async def _fields(request: Request, *names: str) -> list[str]:
+async def _fields(request: Request, *names: str, also: str = "") -> list[str]:
+    """Fields of a form, and one that may be left out."""
     async with request.form() as form:
         found = {name: form.get(name) for name in names}
+        if also:
+            found[also] = form.get(also) or ""
     missing = [name for name, value in found.items() if not isinstance(value, str)]
     if missing:
         raise invalid(*(Finding("missing", {"field": name}, name) for name in missing))
@@ -58,16 +61,25 @@ async def _fields(request: Request, *names: str) -> list[str]:
         more={
             "grant_type": {"type": "string", "const": "password"},
             "password": {"type": "string", "format": "password"},
+            "otp": {
+                "type": "string",
+                "description": "A code of the second factor, where one is asked for",
+            },
         },
     ),
 )
 async def token(request: Request, door: Opened) -> Response:
-    """Get tokens for a name and a password (OAuth 2 password form)."""
-    name, password = await _fields(request, "username", "password")
+    """Get tokens for a name and a password (OAuth 2 password form).
+
+    Where the account has a second factor, `otp` is a code of it, or one for when it is lost.
+    """
+    name, password, otp = await _fields(request, "username", "password", also="otp")
     if "\0" in name:
         raise Refusal("unauthorized", {"why": "credentials"})
     lang, origin = language(request), address(request)
-    return await door.through(lambda site: written(sign_in(site, name, password, origin), lang))
+    return await door.through(
+        lambda site: written(sign_in(site, name, password, origin, otp), lang)
+    )
 
 
 @router.post(

@@ -49,6 +49,13 @@ DELEGABLE: dict[str, frozenset[str]] = {
     "admin": frozenset({"admin", "planner"}),
     "auditor": frozenset({"auditor"}),
 }
+# never on one account: who runs the system, who lets people in, and who audits both; and who lets
+# people in takes no part in any plan
+APART: dict[str, frozenset[str]] = {
+    "sysadmin": frozenset({"secadmin", "auditor"}),
+    "secadmin": frozenset({"sysadmin", "auditor", "planner", "admin"}),
+    "auditor": frozenset({"sysadmin", "secadmin"}),
+}
 DRAFT_READERS = _OWN
 _SEVERAL = 2
 
@@ -61,6 +68,14 @@ class Standing:
     role: str
     path: str
     delegators: tuple[str, ...] = ()  # in whose place its holder acts
+
+
+def clash(role: str, held: Iterable[str]) -> str:
+    """A role that is held and never on one account with another; empty where there is none."""
+    return next(
+        (one for one in sorted(held) if role in APART.get(one, ()) or one in APART.get(role, ())),
+        "",
+    )
 
 
 def may_read(standings: Iterable[Standing], path: str) -> bool:

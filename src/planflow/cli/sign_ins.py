@@ -32,6 +32,16 @@ def unlock(context: typer.Context, name: Name) -> None:
     desk.put(desk.word("user_unlocked", name=name), {"name": name})
 
 
+def drop_factor(context: typer.Context, name: Name) -> None:
+    """Let a user who lost the second factor sign in without."""
+    from planflow.services import shell_accounts
+
+    desk = of(context)
+    with at_site() as site:
+        shell_accounts.drop_factor(site, name)
+    desk.put(desk.word("factor_dropped", name=name), {"name": name})
+
+
 def disable(context: typer.Context, name: Name) -> None:
     """Shut an account."""
     _disable(context, name, disabled=True)

@@ -17,6 +17,25 @@ class ChangePassword(Noun):
     new: Secret
 
 
+class EnrolFactor(Noun):
+    """Begin to have a second factor: the password again, so that a stolen token is not enough."""
+
+    password: Secret
+
+
+class ConfirmFactor(Noun):
+    """Show that the secret has arrived, by a code that it makes."""
+
+    code: str
+
+
+class DropFactor(Noun):
+    """Do without the second factor again: by the password and a code."""
+
+    password: Secret
+    code: str
+
+
 class NewServiceToken(Noun):
     """A token for a program: what it may be used for, and until when. `act` takes `read` along."""
 

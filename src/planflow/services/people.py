@@ -4,15 +4,15 @@ import datetime as dt
 from dataclasses import dataclass
 
 from planflow.access.grants import Grant
-from planflow.access.table import AT_A_UNIT, ROLES, Standing
+from planflow.access.table import AT_A_UNIT, ROLES, Standing, clash
 from planflow.domain.events import Draft
 from planflow.engine.hand import Hand
 from planflow.errors import Finding, Refusal, invalid
-from planflow.services import attempts, passwords, tokens
+from planflow.services import attempts, factors, passwords, tokens
 from planflow.services.site import SHELL, Site, site_event
 from planflow.services.tokens import Kind
 from planflow.services.views import TokenView
-from planflow.store import grants, people, trees
+from planflow.store import grants, people, sites, trees
 from planflow.store.people import Account
 from planflow.store.transaction import Tx
 from planflow.store.trees import Tree
@@ -59,6 +59,7 @@ def add_user(site: Site, name: str, password: str, role: str, unit: str | None) 
             # The name is a part of its own: it can be erased, and the pseudonym stays.
             parts = {"account": {"id": found.id}, "name": name}
             site_event(site, tx, Draft("user_added", "", "", parts, site.mint()), site.shell())
+        keep_apart(site, tx, found.id, role, "role")
         # By the clock, not by the record, which may run ahead of a clock that was set back (F4).
         grant, start = Grant(site.mint(), role, unit_id), site.clock()
         terms = {
@@ -76,6 +77,17 @@ def add_user(site: Site, name: str, password: str, role: str, unit: str | None) 
         grants.add(tx, found.id, grant, start, SHELL)
 
     site.database.write(work)
+
+
+def keep_apart(site: Site, tx: Tx, account_id: str, role: str, field: str) -> None:
+    """Refuse a role beside one that it must not meet on one account (graded protection, level 3).
+
+    Grants of one site are given one at a time. Raises `Refusal` `invalid`.
+    """
+    sites.lock_site(tx)
+    held = clash(role, grants.roles(tx, account_id, site.clock()))
+    if held:
+        raise invalid(Finding("exclusive_roles", {"role": role, "held": held}, field))
 
 
 def revoke(site: Site, name: str, role: str, unit: str | None) -> int:
@@ -104,11 +116,13 @@ def revoke(site: Site, name: str, role: str, unit: str | None) -> int:
     return site.database.write(work)
 
 
-def sign_in(site: Site, username: str, password: str, address: str = "") -> TokenView:
-    """Exchange a name and password for tokens.
+def sign_in(
+    site: Site, username: str, password: str, address: str = "", otp: str = ""
+) -> TokenView:
+    """Exchange a name and password, and a code where there is a second factor, for tokens.
 
-    Raises `Refusal` `unauthorized`, in the same time whether or not the name is known, and
-    `too_many_attempts` where so many failed that none is heard, a right one neither.
+    Raises `Refusal` `unauthorized`, in the same time whether or not the name is known,
+    `otp_required`, and `too_many_attempts` where so many failed that none is heard.
     """
     attempt = attempts.of(site, username, address)
     attempts.hear(site, attempt)
@@ -118,11 +132,21 @@ def sign_in(site: Site, username: str, password: str, address: str = "") -> Toke
         raise Refusal("unauthorized", {"why": "credentials"})
     account_id = found.id
 
-    def work(tx: Tx) -> TokenView:
+    def work(tx: Tx) -> TokenView | Refusal:
+        if factors.there(tx, account_id):
+            if not otp:
+                attempts.undecided(site, tx, attempt)
+                return Refusal("otp_required")
+            if not factors.accept(site, tx, account_id, otp):
+                return Refusal("unauthorized", {"why": "otp"})
         attempts.passed(site, tx, attempt)
-        return tokens.issue(site, tx, account_id, tokens.signed_in(site, "password"))[1]
+        kind = tokens.signed_in(site, "password", factors.scopes(site, tx, account_id))
+        return tokens.issue(site, tx, account_id, kind)[1]
 
-    return site.database.write(work)
+    made = site.database.write(work)  # what was counted stays counted
+    if isinstance(made, Refusal):
+        raise made
+    return made
 
 
 def shell_token(site: Site, name: str) -> TokenView:

@@ -3,10 +3,11 @@
 from planflow.domain.events import Draft
 from planflow.domain.identity import NewServiceToken
 from planflow.errors import Refusal, invalid
-from planflow.services import attempts, own_password, passwords, service_tokens, tokens
+from planflow.services import attempts, factors, own_password, passwords, service_tokens, tokens
 from planflow.services.service_tokens import ServiceTokenView
 from planflow.services.site import Site, site_event
 from planflow.store import attempts as counted
+from planflow.store import factors as kept
 from planflow.store import people
 from planflow.store import tokens as families
 from planflow.store.people import Account
@@ -36,6 +37,18 @@ def unlock(site: Site, name: str) -> None:
         parts = {"account": {"id": found.id}}
         site_event(site, tx, Draft("account_unlocked", "", "", parts, site.mint()), site.shell())
         counted.drop(tx, attempts.of(site, name, "").name)
+
+    site.database.write(work)
+
+
+def drop_factor(site: Site, name: str) -> None:
+    """Let a user who lost the second factor sign in without. Raises `Refusal` `not_found`."""
+
+    def work(tx: Tx) -> None:
+        found = _account(tx, name)
+        if kept.factor(tx, found.id) is None:
+            raise Refusal("not_found", {"kind": "factor", "name": name})
+        factors.drop(site, tx, found.id, site.shell())
 
     site.database.write(work)
 

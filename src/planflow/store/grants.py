@@ -106,6 +106,17 @@ def running(tx: Tx, account_id: str, role: str, unit_id: str | None, now: dt.dat
     return list(tx.connection.execute(query.order_by(GRANTS.c.id)).scalars())
 
 
+def roles(tx: Tx, account_id: str, now: dt.datetime) -> set[str]:
+    """Roles of an account's grants that are not over, begun or not, given or delegated."""
+    ended = exists().where(ENDS.c.grant_id == GRANTS.c.id)
+    query = select(GRANTS.c.role).where(
+        GRANTS.c.account_id == account_id,
+        or_(GRANTS.c.valid_to.is_(None), GRANTS.c.valid_to > now),
+        ~ended,
+    )
+    return set(tx.connection.execute(query).scalars())
+
+
 def delegations(tx: Tx, account_id: str, after: str, limit: int) -> list[Delegation]:
     """Delegations that an account has a part in, as receiver or up their chain; in order of id."""
     part = or_(
