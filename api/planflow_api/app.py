@@ -19,6 +19,7 @@ from planflow_api import bodies, docs, errors
 from planflow_api.dependencies import Door
 from planflow_api.frame import BASE, Frame, NotStarted
 from planflow_api.routes import (
+    accounts,
     auth,
     bundles,
     cycles,
@@ -77,6 +78,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         protocols,
         delegations,
         auth,
+        accounts,
         factors,
         review,
         bundles,

@@ -12,6 +12,7 @@ from planflow_api.schemas import Problem
 
 _ORDER = (
     "auth",
+    "accounts",
     "delegations",
     "units",
     "protocols",
@@ -30,7 +31,7 @@ _SCHEME = {
 FREE = frozenset(f"{BASE}/auth/{name}" for name in ("token", "refresh", "revoke"))
 # A body that holds a password or a code leaves nothing behind, not even the digest that a key would keep.
 _FACTOR = f"{BASE}/auth/second-factor"
-KEYLESS = frozenset({f"{BASE}/auth/password", _FACTOR, f"{_FACTOR}/confirm"})
+KEYLESS = frozenset({f"{BASE}/auth/password", _FACTOR, f"{_FACTOR}/confirm", f"{BASE}/accounts"})
 _KEY = {
     "name": "Idempotency-Key",
     "in": "header",
@@ -77,6 +78,10 @@ MODELS: tuple[type[BaseModel], ...] = (
     delegating.Delegate,
     delegating.EndDelegation,
     identity.ChangePassword,
+    identity.AddAccount,
+    identity.GiveGrant,
+    identity.EndGrant,
+    identity.ChangeAccount,
     identity.EnrolFactor,
     identity.ConfirmFactor,
     identity.DropFactor,

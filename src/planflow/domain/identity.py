@@ -6,6 +6,7 @@ from pydantic import Field
 
 from planflow.domain.figures import Name, Noun, Text
 from planflow.domain.moments import Moment
+from planflow.domain.units import UnitCode
 
 Secret = str  # its length is the policy's to judge, in its own words
 
@@ -34,6 +35,36 @@ class DropFactor(Noun):
 
     password: Secret
     code: str
+
+
+class AddAccount(Noun):
+    """An account with its first role; its holder changes the password at once."""
+
+    name: str
+    password: Secret
+    role: str
+    unit: UnitCode | None = None
+
+
+class GiveGrant(Noun):
+    """A role for an account, at once or from a day, for good or to a day."""
+
+    role: str
+    unit: UnitCode | None = None
+    from_: Moment | None = Field(default=None, alias="from")
+    to: Moment | None = None
+
+
+class EndGrant(Noun):
+    """End a role that was given."""
+
+    reason: Text = ""
+
+
+class ChangeAccount(Noun):
+    """Unlock, shut or open an account, or drop its second factor."""
+
+    reason: Text = ""
 
 
 class NewServiceToken(Noun):

@@ -6,7 +6,7 @@ import secrets
 
 import pyotp
 
-from planflow.domain.events import Draft
+from planflow.domain.events import Draft, spoken
 from planflow.engine.hand import Hand
 from planflow.errors import Finding, invalid
 from planflow.services import sealing, tokens
@@ -73,10 +73,10 @@ def accept(site: Site, tx: Tx, account_id: str, code: str) -> bool:
     return True
 
 
-def drop(site: Site, tx: Tx, account_id: str, hand: Hand) -> Recorded:
+def drop(site: Site, tx: Tx, account_id: str, hand: Hand, reason: str = "") -> Recorded:
     """Do without it: an event."""
     factors.drop(tx, account_id)
-    return _told(site, tx, "factor_dropped", account_id, hand)
+    return _told(site, tx, "factor_dropped", account_id, hand, reason)
 
 
 def _of_time(site: Site, tx: Tx, account_id: str, sealed: bytes, code: str) -> bool:
@@ -94,6 +94,6 @@ def _recovery_code() -> str:
     return "-".join(text[at : at + 4] for at in range(0, len(text), 4))
 
 
-def _told(site: Site, tx: Tx, kind: str, account_id: str, hand: Hand) -> Recorded:
-    parts = {"account": {"id": account_id}}
+def _told(site: Site, tx: Tx, kind: str, account_id: str, hand: Hand, reason: str = "") -> Recorded:
+    parts = {"account": {"id": account_id}, **spoken({"reason": reason})}
     return site_event(site, tx, Draft(kind, "", "", parts, site.mint()), hand)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from planflow.access.grants import Grant
 from planflow.access.table import AT_A_UNIT, ROLES, Standing, clash
-from planflow.domain.events import Draft
+from planflow.domain.events import Draft, spoken
 from planflow.engine.hand import Hand
 from planflow.errors import Finding, Refusal, invalid
 from planflow.services import attempts, factors, passwords, tokens
@@ -13,6 +13,7 @@ from planflow.services.site import SHELL, Site, site_event
 from planflow.services.tokens import Kind
 from planflow.services.views import TokenView
 from planflow.store import grants, people, sites, trees
+from planflow.store.appending import Recorded
 from planflow.store.people import Account
 from planflow.store.transaction import Tx
 from planflow.store.trees import Tree
@@ -42,41 +43,68 @@ def add_user(site: Site, name: str, password: str, role: str, unit: str | None) 
     """
     # An existing account keeps its password: it is not looked at, and no time is spent on another.
     known = site.database.read(lambda tx: people.account(tx, name))
-    findings = _account_faults(name, role, unit)
+    findings = account_faults(name, role, unit)
     findings += passwords.faults(password, name) if known is None else ()
     if findings:
         raise invalid(*findings)
     hashed = known.password_hash if known else passwords.kept(password)
 
     def work(tx: Tx) -> None:
-        unit_id = people.unit_id(tx, unit) if unit else None
-        if unit and unit_id is None:
-            raise invalid(Finding("unknown_unit", {"unit": unit, "parent": ""}, "unit"))
-        found = people.account(tx, name)
-        if found is None:
-            found = Account(site.mint(), name, hashed)
-            people.add_account(tx, found)
-            # The name is a part of its own: it can be erased, and the pseudonym stays.
-            parts = {"account": {"id": found.id}, "name": name}
-            site_event(site, tx, Draft("user_added", "", "", parts, site.mint()), site.shell())
-        keep_apart(site, tx, found.id, role, "role")
+        unit_id, shell = unit_named(tx, unit), site.shell()
+        found = people.account(tx, name) or admit(site, tx, name, hashed, shell)
         # By the clock, not by the record, which may run ahead of a clock that was set back (F4).
-        grant, start = Grant(site.mint(), role, unit_id), site.clock()
-        terms = {
-            "grant": grant.id,
-            "account": found.id,
-            "role": role,
-            "unit": unit_id or "",
-            "code": unit or "",
-            "from": start.isoformat(),
-            "to": "",
-            "by": SHELL,
-        }
-        event = Draft("grant_given", "", "", {"grant": terms}, site.mint())
-        site_event(site, tx, event, site.shell())
-        grants.add(tx, found.id, grant, start, SHELL)
+        grant = Grant(site.mint(), role, unit_id)
+        give(site, tx, found.id, grant, unit or "", site.clock(), shell)
 
     site.database.write(work)
+
+
+def unit_named(tx: Tx, unit: str | None) -> str | None:
+    """The identity of a unit by its code. Raises `Refusal` `invalid`."""
+    found = people.unit_id(tx, unit) if unit else None
+    if unit and found is None:
+        raise invalid(Finding("unknown_unit", {"unit": unit, "parent": ""}, "unit"))
+    return found
+
+
+def admit(site: Site, tx: Tx, name: str, hashed: str, hand: Hand) -> Account:
+    """Add an account: an event. Its name is a part of its own: it can be erased, and the id stays."""
+    made = Account(site.mint(), name, hashed)
+    people.add_account(tx, made)
+    parts = {"account": {"id": made.id}, "name": name}
+    site_event(site, tx, Draft("user_added", "", "", parts, site.mint()), hand)
+    return made
+
+
+def give(
+    site: Site, tx: Tx, account_id: str, grant: Grant, code: str, start: dt.datetime, hand: Hand
+) -> Recorded:
+    """Give an account a grant: an event. Raises `Refusal` `invalid` for one beside which it cannot be."""
+    keep_apart(site, tx, account_id, grant.role, "role")
+    terms = {
+        "grant": grant.id,
+        "account": account_id,
+        "role": grant.role,
+        "unit": grant.unit_id or "",
+        "code": code,
+        "from": start.isoformat(),
+        "to": grant.until.isoformat() if grant.until else "",
+        "by": hand.actor,
+    }
+    event = Draft("grant_given", "", "", {"grant": terms}, site.mint())
+    done = site_event(site, tx, event, hand)
+    grants.add(tx, account_id, grant, start, hand.actor)
+    return done
+
+
+def take(site: Site, tx: Tx, account_id: str, grant: str, hand: Hand, reason: str = "") -> Recorded:
+    """End a grant, and what rests on it: an event and a row of its own (F9)."""
+    now = site.clock()
+    terms = {"grant": grant, "account": account_id, "by": hand.actor, "at": now.isoformat()}
+    parts = {"grant": terms, **spoken({"reason": reason})}
+    done = site_event(site, tx, Draft("grant_ended", "", "", parts, site.mint()), hand)
+    grants.end(tx, grant, now, hand.actor)
+    return done
 
 
 def keep_apart(site: Site, tx: Tx, account_id: str, role: str, field: str) -> None:
@@ -106,11 +134,7 @@ def revoke(site: Site, name: str, role: str, unit: str | None) -> int:
         if not held:
             raise Refusal("not_found", {"kind": "grant", "name": f"{role} {unit or ''}".strip()})
         for one in held:
-            terms = {"grant": one, "account": found.id, "by": SHELL, "at": now.isoformat()}
-            parts = {"grant": terms}
-            event = Draft("grant_ended", "", "", parts, site.mint())
-            site_event(site, tx, event, site.shell())
-            grants.end(tx, one, now, SHELL)
+            take(site, tx, found.id, one, site.shell())
         return len(held)
 
     return site.database.write(work)
@@ -210,7 +234,8 @@ def hand(site: Site, reader: Reader, grant: str) -> Hand:
     return Hand(reader.user_id, grant, site.mint, via, reader.delegators(grant))
 
 
-def _account_faults(name: str, role: str, unit: str | None) -> list[Finding]:
+def account_faults(name: str, role: str, unit: str | None) -> list[Finding]:
+    """What is wrong with a name, or with a role and its place."""
     findings = []
     if not name or len(name) > 100 or not name.isprintable() or name != name.strip():
         findings.append(Finding("bad_name", {"field": "name"}, "name"))

@@ -1,11 +1,18 @@
 """What the command line does with an account, with nobody behind it: it is the way back in (F9)."""
 
-from planflow.domain.events import Draft
 from planflow.domain.identity import NewServiceToken
 from planflow.errors import Refusal, invalid
-from planflow.services import attempts, factors, own_password, passwords, service_tokens, tokens
+from planflow.services import (
+    accounts,
+    attempts,
+    factors,
+    own_password,
+    passwords,
+    service_tokens,
+    tokens,
+)
 from planflow.services.service_tokens import ServiceTokenView
-from planflow.services.site import Site, site_event
+from planflow.services.site import Site
 from planflow.store import attempts as counted
 from planflow.store import factors as kept
 from planflow.store import people
@@ -33,10 +40,7 @@ def unlock(site: Site, name: str) -> None:
     """Hear a name again at once, however many sign-ins failed. Raises `Refusal` `not_found`."""
 
     def work(tx: Tx) -> None:
-        found = _account(tx, name)
-        parts = {"account": {"id": found.id}}
-        site_event(site, tx, Draft("account_unlocked", "", "", parts, site.mint()), site.shell())
-        counted.drop(tx, attempts.of(site, name, "").name)
+        accounts.unlocked(site, tx, _account(tx, name), site.shell())
 
     site.database.write(work)
 
@@ -57,13 +61,7 @@ def disable(site: Site, name: str, *, disabled: bool) -> None:
     """Shut an account, or open it again; its grants stay. Raises `Refusal` `not_found`."""
 
     def work(tx: Tx) -> None:
-        found = _account(tx, name)
-        kind = "account_disabled" if disabled else "account_enabled"
-        parts = {"account": {"id": found.id}}
-        site_event(site, tx, Draft(kind, "", "", parts, site.mint()), site.shell())
-        people.set_disabled(tx, found.id, disabled=disabled)
-        if disabled:
-            tokens.end_all(site, tx, found.id, site.shell(), "disabled")
+        accounts.shut(site, tx, _account(tx, name), site.shell(), disabled=disabled)
 
     site.database.write(work)
 

@@ -51,7 +51,8 @@ def forget(tx: Tx, before: dt.datetime) -> None:
     tx.connection.execute(delete(ATTEMPTS).where(ATTEMPTS.c.last_at < before))
 
 
-def until(tx: Tx, key: str) -> dt.datetime | None:
-    """Until when a key is not heard."""
-    query = select(ATTEMPTS.c.until).where(ATTEMPTS.c.key == key)
-    return tx.connection.execute(query).scalar_one_or_none()
+def waiting(tx: Tx, keys: Sequence[str], now: dt.datetime) -> dict[str, dt.datetime]:
+    """Those of some keys that are not heard now, and until when."""
+    query = select(ATTEMPTS.c.key, ATTEMPTS.c.until)
+    found = tx.connection.execute(query.where(ATTEMPTS.c.key.in_(keys), ATTEMPTS.c.until > now))
+    return {row.key: row.until for row in found}

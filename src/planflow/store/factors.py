@@ -1,7 +1,7 @@
 """Second factors and their recovery codes. A code is used in one statement, so that none is twice."""
 
 import datetime as dt
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import delete, insert, select, update
@@ -26,6 +26,14 @@ def factor(tx: Tx, account_id: str) -> Factor | None:
     query = select(FACTORS).where(FACTORS.c.account_id == account_id)
     row = tx.connection.execute(query).first()
     return None if row is None else Factor(bytes(row.secret), row.confirmed_at is not None)
+
+
+def confirmed(tx: Tx, account_ids: Sequence[str]) -> set[str]:
+    """Those of some accounts whose second factor is asked for."""
+    query = select(FACTORS.c.account_id).where(
+        FACTORS.c.account_id.in_(account_ids), FACTORS.c.confirmed_at.is_not(None)
+    )
+    return set(tx.connection.execute(query).scalars())
 
 
 def begin_anew(tx: Tx, account_id: str, secret: bytes) -> None:

@@ -46,6 +46,13 @@ def account_of(tx: Tx, account_id: str) -> Account | None:
     return None if row is None else Account(row.id, row.name, row.password_hash, row.disabled)
 
 
+def accounts(tx: Tx, after: str, limit: int) -> list[Account]:
+    """Accounts in order of id, after an id."""
+    query = select(ACCOUNTS).where(ACCOUNTS.c.id > after).order_by(ACCOUNTS.c.id).limit(limit)
+    rows = tx.connection.execute(query)
+    return [Account(row.id, row.name, row.password_hash, row.disabled) for row in rows]
+
+
 def set_password(tx: Tx, account_id: str, hashed: str) -> None:
     """Keep another password in place of the last one."""
     query = update(ACCOUNTS).where(ACCOUNTS.c.id == account_id)
