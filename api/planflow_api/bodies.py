@@ -28,7 +28,7 @@ _SCHEME = {
     "flows": {"password": {"scopes": {}, "tokenUrl": f"{BASE[1:]}/auth/token"}},
 }
 # Where one is not signed in yet, or the token itself is what is sent.
-FREE = frozenset(f"{BASE}/auth/{name}" for name in ("token", "refresh", "revoke"))
+FREE = frozenset(f"{BASE}/auth/{name}" for name in ("token", "refresh", "revoke", "oidc/callback"))
 # A body that holds a password or a code leaves nothing behind, not even the digest that a key would keep.
 _FACTOR = f"{BASE}/auth/second-factor"
 KEYLESS = frozenset({f"{BASE}/auth/password", _FACTOR, f"{_FACTOR}/confirm", f"{BASE}/accounts"})
@@ -82,6 +82,7 @@ MODELS: tuple[type[BaseModel], ...] = (
     identity.GiveGrant,
     identity.EndGrant,
     identity.ChangeAccount,
+    identity.LinkIdentity,
     identity.EnrolFactor,
     identity.ConfirmFactor,
     identity.DropFactor,

@@ -74,6 +74,19 @@ class Settings(BaseSettings):
         description="The key that seals second factors in the database, 32 bytes as base64, the same "
         "for all processes; else the file `secrets-key` in the ledger's folder, made when needed",
     )
+    oidc_issuer: str | None = Field(
+        default=None,
+        description="An OpenID provider that people may sign in at: its issuer, as it writes it itself. "
+        "Nothing but its own host is ever called",
+    )
+    oidc_client_id: str = Field(default="planflow", description="What this site is called there")
+    oidc_client_secret: SecretStr | None = Field(
+        default=None, description="The secret it was given there"
+    )
+    oidc_redirect_url: str = Field(
+        default="http://127.0.0.1:8000/api/v1/auth/oidc/callback",
+        description="This site's own address for the way back, as registered there",
+    )
     workers: int = Field(
         default=8, ge=1, le=64, description="Threads that carry requests into the library"
     )

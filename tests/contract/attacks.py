@@ -49,6 +49,8 @@ CURRENT = {
     "sign_in_attempt",
     "second_factor",
     "recovery_code",
+    "oidc_identity",
+    "oidc_visit",
     "alembic_version",
 }
 

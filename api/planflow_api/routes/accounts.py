@@ -3,7 +3,7 @@
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from planflow.domain.identity import AddAccount, ChangeAccount, EndGrant, GiveGrant
+from planflow.domain.identity import AddAccount, ChangeAccount, EndGrant, GiveGrant, LinkIdentity
 from planflow.services import accounts
 from planflow.services.accounts import AccountView
 from planflow.services.tokens import MANAGE
@@ -122,4 +122,31 @@ async def drop_factor_of_account(visit: Visiting, call: Calling, account: str) -
     """Let somebody who lost the second factor sign in without."""
     return await visit.answer(
         lambda site, reader: accounts.drop_factor(site, reader, call, account), needs=MANAGE
+    )
+
+
+@router.post(
+    "/{account}/identity",
+    status_code=201,
+    response_model=AccountView,
+    responses=refusals(WRITE),
+    openapi_extra=body(LinkIdentity, {"subject": "248289761001"}, "绑定 / To link"),
+)
+async def link_account(visit: Visiting, call: Calling, account: str) -> Response:
+    """Let somebody sign in by who they are at the site's identity provider."""
+    return await visit.answer(
+        lambda site, reader: accounts.link(site, reader, call, account), status=201, needs=MANAGE
+    )
+
+
+@router.delete(
+    "/{account}/identity",
+    response_model=AccountView,
+    responses=refusals(WRITE),
+    openapi_extra=_CHANGED,
+)
+async def unlink_account(visit: Visiting, call: Calling, account: str) -> Response:
+    """End signing in at the identity provider for an account."""
+    return await visit.answer(
+        lambda site, reader: accounts.unlink(site, reader, call, account), needs=MANAGE
     )

@@ -43,6 +43,8 @@ def build(lang: str) -> Any:
     user.command("revoke")(accounts.revoke)
     for act in (sign_ins.password, sign_ins.unlock, sign_ins.disable, sign_ins.enable):
         user.command(act.__name__)(act)
+    user.command("link")(sign_ins.link)
+    user.command("unlink")(sign_ins.unlink)
     user.command("drop-factor")(sign_ins.drop_factor)
     user.command("issue-token")(sign_ins.issue_token)
     user.command("tokens")(sign_ins.tokens)

@@ -42,6 +42,28 @@ def drop_factor(context: typer.Context, name: Name) -> None:
     desk.put(desk.word("factor_dropped", name=name), {"name": name})
 
 
+def link(
+    context: typer.Context, name: Name, subject: Annotated[str, typer.Option(metavar="SUB")]
+) -> None:
+    """Let a user sign in at the identity provider."""
+    from planflow.services import shell_accounts
+
+    desk = of(context)
+    with at_site() as site:
+        shell_accounts.link(site, name, subject)
+    desk.put(desk.word("user_linked", name=name), {"name": name})
+
+
+def unlink(context: typer.Context, name: Name) -> None:
+    """End that for a user."""
+    from planflow.services import shell_accounts
+
+    desk = of(context)
+    with at_site() as site:
+        shell_accounts.unlink(site, name)
+    desk.put(desk.word("user_unlinked", name=name), {"name": name})
+
+
 def disable(context: typer.Context, name: Name) -> None:
     """Shut an account."""
     _disable(context, name, disabled=True)

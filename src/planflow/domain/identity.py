@@ -1,8 +1,8 @@
 """What a person asks about how they are known. Field names are the HTTP contract's."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from planflow.domain.figures import Name, Noun, Text
 from planflow.domain.moments import Moment
@@ -64,6 +64,13 @@ class EndGrant(Noun):
 class ChangeAccount(Noun):
     """Unlock, shut or open an account, or drop its second factor."""
 
+    reason: Text = ""
+
+
+class LinkIdentity(Noun):
+    """Let somebody sign in by who they are at the site's identity provider."""
+
+    subject: Annotated[str, StringConstraints(min_length=1, max_length=255)]
     reason: Text = ""
 
 

@@ -10,12 +10,12 @@ from pydantic import Field
 
 from planflow.access.grants import Grant
 from planflow.domain.events import Draft, spoken
-from planflow.domain.identity import AddAccount, ChangeAccount, EndGrant, GiveGrant
+from planflow.domain.identity import AddAccount, ChangeAccount, EndGrant, GiveGrant, LinkIdentity
 from planflow.domain.moments import ZONE, begin_of, end_of
 from planflow.domain.parsing import parse
 from planflow.engine.hand import Hand
 from planflow.errors import Finding, Refusal, guard_failed, invalid
-from planflow.services import attempts, calls, factors, passwords, people, tokens
+from planflow.services import attempts, calls, factors, oidc, passwords, people, tokens
 from planflow.services.calls import Call
 from planflow.services.people import Reader
 from planflow.services.site import Site, site_event
@@ -163,6 +163,28 @@ def drop_factor(site: Site, reader: Reader, call: Call, account_id: str) -> Acco
         if kept.factor(tx, found.id) is None:
             raise Refusal("not_found", {"kind": "factor", "name": found.id})
         return factors.drop(site, tx, found.id, hand, reason)
+
+    return _carried_out(site, reader, call, account_id, act)
+
+
+def link(site: Site, reader: Reader, call: Call, account_id: str) -> AccountView:
+    """Let somebody else sign in by who they are at the identity provider. Raises `Refusal`."""
+
+    def act(tx: Tx, hand: Hand, found: Account) -> Recorded:
+        command = parse(LinkIdentity, call.body)
+        if found.id == reader.user_id:
+            raise guard_failed(Finding("not_to_oneself", {}))
+        return oidc.link(site, tx, found.id, command.subject, hand, command.reason)
+
+    return _carried_out(site, reader, call, account_id, act)
+
+
+def unlink(site: Site, reader: Reader, call: Call, account_id: str) -> AccountView:
+    """End that. Raises `Refusal`."""
+
+    def act(tx: Tx, hand: Hand, found: Account) -> Recorded:
+        reason = parse(ChangeAccount, call.body).reason
+        return oidc.unlink(site, tx, found.id, hand, reason)
 
     return _carried_out(site, reader, call, account_id, act)
 

@@ -6,6 +6,7 @@ from planflow.services import (
     accounts,
     attempts,
     factors,
+    oidc,
     own_password,
     passwords,
     service_tokens,
@@ -55,6 +56,18 @@ def drop_factor(site: Site, name: str) -> None:
         factors.drop(site, tx, found.id, site.shell())
 
     site.database.write(work)
+
+
+def link(site: Site, name: str, subject: str) -> None:
+    """Let a user sign in at the identity provider. Raises `Refusal`, `Fault`."""
+    site.database.write(
+        lambda tx: oidc.link(site, tx, _account(tx, name).id, subject, site.shell())
+    )
+
+
+def unlink(site: Site, name: str) -> None:
+    """End that. Raises `Refusal` `not_found`."""
+    site.database.write(lambda tx: oidc.unlink(site, tx, _account(tx, name).id, site.shell()))
 
 
 def disable(site: Site, name: str, *, disabled: bool) -> None:

@@ -73,4 +73,24 @@ class RecoveryCodeRow(SQLModel, table=True):
     used_at: dt.datetime | None = Field(default=None, sa_type=Moment)
 
 
+class IdentityRow(SQLModel, table=True):
+    """Who somebody is at another's identity provider: whose account is signed in to by them."""
+
+    __tablename__ = "oidc_identity"
+    issuer: str = Field(primary_key=True)
+    subject: str = Field(primary_key=True)
+    account_id: str = Field(index=True)
+
+
+class VisitRow(SQLModel, table=True):
+    """A sign-in that is under way at the provider, by the digest of its state; good for one return."""
+
+    __tablename__ = "oidc_visit"
+    state: bytes = Field(primary_key=True, sa_type=LargeBinary)
+    browser: bytes = Field(sa_type=LargeBinary)
+    nonce: str
+    verifier: str
+    expires_at: dt.datetime = Field(sa_type=Moment)
+
+
 INSERT_ONLY = ("token_family", "token_end")
