@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -18,7 +19,7 @@ from planflow_api.app import create_app
 from tests.api.conftest import PASSWORD, World, people_the, settings
 
 NEW = {"name": "lin", "password": "three long words", "role": "planner", "unit": "450224"}
-Place = dict[str, str]
+DAY = (dt.datetime.now(dt.UTC) + dt.timedelta(days=20)).date().isoformat()
 
 
 @pytest.fixture(scope="module")
@@ -99,7 +100,7 @@ def test_an_account_begins_and_its_grants_come_and_go(apart: World) -> None:
 
 
 def test_a_delegated_grant_is_its_delegators_to_end(apart: World) -> None:
-    body = {"to_user": "clerk", "unit": "450200", "to": "2026-12-20"}
+    body = {"to_user": "clerk", "unit": "450200", "to": DAY}
     made = told(apart.ask("city", "POST", "/delegations", json=body), 201)
     clerk = ids(apart)["clerk"]
     where = f"/accounts/{clerk}/grants/{made['id']}"
@@ -158,7 +159,7 @@ def test_a_security_admin_sees_and_does_nothing_in_a_plan(apart: World) -> None:
     draft = f"/cycles/{cycle}/plans/450224/draft"
     assert apart.ask("keeper", "PUT", draft, json={}, version=0).status_code == 404
     assert apart.ask("keeper", "POST", "/cycles", json={}).status_code in (403, 422)
-    body = {"to_user": "keeper", "unit": "450200", "to": "2026-12-20"}
+    body = {"to_user": "keeper", "unit": "450200", "to": DAY}
     [error] = told(apart.ask("city", "POST", "/delegations", json=body), 422)["errors"]
     assert (error["field"], error["code"]) == ("to_user", "exclusive_roles")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,7 +13,8 @@ from starlette.testclient import TestClient
 from planflow_api.app import create_app
 from tests.api.conftest import PASSWORD, World, people_the, settings
 
-SERVICE = {"name": "月报", "scopes": ["read"], "to": "2026-12-31"}
+DAY = (dt.datetime.now(dt.UTC) + dt.timedelta(days=20)).date().isoformat()
+SERVICE = {"name": "月报", "scopes": ["read"], "to": DAY}
 
 
 @pytest.fixture(scope="module")
