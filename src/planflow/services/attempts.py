@@ -62,7 +62,7 @@ def hear(site: Site, attempt: Attempt) -> None:
 
 def passed(site: Site, tx: Tx, attempt: Attempt) -> None:
     """A sign-in was good: the name's failures are forgotten, the address's but for this one kept."""
-    attempts.hold(tx, [one for one in (attempt.name, attempt.address) if one])
+    _hold(tx, attempt)
     attempts.drop(tx, attempt.name)
     _take_back(site, tx, attempt.address)
     attempts.forget(tx, site.clock() - dt.timedelta(seconds=patience.FORGOTTEN_AFTER))
@@ -70,8 +70,14 @@ def passed(site: Site, tx: Tx, attempt: Attempt) -> None:
 
 def undecided(site: Site, tx: Tx, attempt: Attempt) -> None:
     """A sign-in was right as far as it went: it is no failure, and forgives none."""
+    _hold(tx, attempt)
     for one in (attempt.name, attempt.address):
         _take_back(site, tx, one)
+
+
+def _hold(tx: Tx, attempt: Attempt) -> None:
+    """Both keys in one order, so that no two sign-ins wait for each other."""
+    attempts.hold(tx, [one for one in (attempt.name, attempt.address) if one])
 
 
 def _take_back(site: Site, tx: Tx, one: str) -> None:
