@@ -47,6 +47,7 @@ class _Connection:
         # A proxy of the environment cannot know this machine's own addresses.
         self._http = httpx.Client(base_url=base_url, headers=headers, timeout=timeout, mounts=_HERE)
         self._token = token
+        self._refresh: str | None = None
         self._account = {"username": username, "password": password} if username else None
         self._pause = pause
         self._versions: dict[tuple[str, str], int] = {}
@@ -64,9 +65,23 @@ class _Connection:
     def token(self) -> str | None:
         """The bearer token; signs in where there is none yet."""
         if self._token is None and self._account is not None:
-            answer = self._ask("POST", f"{_BASE}/auth/token", {}, data=self._account)
-            self._token = str(answer["access_token"])
+            self._take(self._ask("POST", f"{_BASE}/auth/token", {}, data=self._account))
         return self._token
+
+    def _take(self, answer: Answer) -> None:
+        self._token, self._refresh = str(answer["access_token"]), answer.get("refresh_token")
+
+    def _renewed(self) -> bool:
+        """Whether there is another token in place of one that has run out."""
+        old, self._refresh = self._refresh, None
+        if old is None:
+            return False
+        try:
+            form = {"grant_type": "refresh_token", "refresh_token": old}
+            self._take(self._ask("POST", f"{_BASE}/auth/refresh", {}, data=form))
+        except ProblemError:
+            self._token = None  # one signs in again, where name and password are known
+        return True
 
     def _get(self, *path: str, **query: str | None) -> Answer:
         asked = {name: value for name, value in query.items() if value is not None}
@@ -107,6 +122,17 @@ class _Connection:
         return read
 
     def _sent(
+        self, method: str, url: str, headers: dict[str, str], **content: Any
+    ) -> httpx.Response:
+        try:
+            return self._tried(method, url, headers, **content)
+        except ProblemError as problem:
+            signed = "Authorization" in headers
+            if problem.status != 401 or not signed or not self._renewed():
+                raise
+        return self._tried(method, url, headers | self._signed(), **content)
+
+    def _tried(
         self, method: str, url: str, headers: dict[str, str], **content: Any
     ) -> httpx.Response:
         for attempt in range(1, _ATTEMPTS):

@@ -34,6 +34,7 @@ from tests.databases import Databases, Files, settings
 from tests.world import PASSWORD, World
 
 SEED = int(os.environ.get("PLANFLOW_SOAK_SEED", "1"))
+KILLS = int(os.environ.get("PLANFLOW_SOAK_KILLS", "1000"))
 UNITS = 280  # units of work of a whole walk, about
 WITHIN = 0.02  # seconds: longer than most units of work take
 
@@ -166,4 +167,4 @@ def test_a_killed_process_loses_and_doubles_nothing(databases: Databases, tmp_pa
 def test_a_thousand_killed_processes_lose_and_double_nothing(
     databases: Databases, tmp_path: Path
 ) -> None:
-    kill_many(databases, tmp_path, 1_000)
+    kill_many(databases, tmp_path, KILLS)
