@@ -15,7 +15,12 @@ from planflow_api.schemas import READ, WRITE, refusals
 
 router = APIRouter(prefix="/accounts", tags=["accounts"])
 
-_ADDED = {"name": "rongan", "password": "a long secret", "role": "planner", "unit": "450224"}
+_ADDED = {
+    "name": "rongan",
+    "password": "a long secret",
+    "role": "planner",
+    "unit": "450224",
+}  # an example  # nosec B105
 _GRANT = {"role": "planner", "unit": "450224", "from": "2199-03-01", "to": "2199-12-31"}
 _REASON = {"reason": "调离岗位"}
 _CHANGED = body(ChangeAccount, _REASON, "调离岗位 / Left the office")

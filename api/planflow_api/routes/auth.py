@@ -22,7 +22,7 @@ from planflow_api.schemas import READ, WRITE, refusals
 router = APIRouter(prefix="/auth", tags=["auth"])
 
 _SIGN_IN = (401, 408, 413, 422, 429, 500, 503)
-_TOKEN = {"grant_type": "refresh_token", "refresh_token": "what was answered last"}
+_TOKEN = {"grant_type": "refresh_token", "refresh_token": "what was answered last"}  # an example  # nosec B105
 _PASSWORD = {"current": "a long secret", "new": "a longer secret"}
 _SERVICE = {"name": "月报程序", "scopes": ["read"], "to": "2199-12-31"}
 
@@ -55,7 +55,7 @@ async def _fields(request: Request, *names: str, also: str = "") -> list[str]:
     responses=refusals(_SIGN_IN),
     openapi_extra=_form(
         "柳州市的管理员 / Liuzhou's",
-        {"username": "liuzhou", "password": "a long secret"},
+        {"username": "liuzhou", "password": "a long secret"},  # an example  # nosec B105
         "username",
         "password",
         more={
@@ -104,7 +104,7 @@ async def refresh(request: Request, door: Opened) -> Response:
     "/revoke",
     response_model=SignedOutView,
     responses=refusals(_SIGN_IN),
-    openapi_extra=_form("退出登录 / Signing out", {"token": "any of them"}, "token"),
+    openapi_extra=_form("退出登录 / Signing out", {"token": "any of them"}, "token"),  # an example  # nosec B105
 )
 async def revoke(request: Request, door: Opened) -> Response:
     """End a token, and all that came of the same sign-in (RFC 7009). Whose it was is not told."""

@@ -13,7 +13,7 @@ from planflow_api.schemas import WRITE, refusals
 
 router = APIRouter(prefix="/auth/second-factor", tags=["auth"])
 
-_PASSWORD = {"password": "a long secret"}
+_PASSWORD = {"password": "a long secret"}  # an example  # nosec B105
 _REFUSED = refusals((*WRITE, 429))
 
 

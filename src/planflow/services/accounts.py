@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from pydantic import Field
 
 from planflow.access.grants import Grant
-from planflow.access.table import ANYWHERE
+from planflow.access.table import anywhere
 from planflow.domain.events import Draft, spoken
 from planflow.domain.identity import AddAccount, ChangeAccount, EndGrant, GiveGrant, LinkIdentity
 from planflow.domain.moments import ZONE, begin_of, end_of
@@ -219,7 +219,7 @@ def _told(site: Site, tx: Tx, kind: str, found: Account, hand: Hand, reason: str
 def _hand(site: Site, reader: Reader) -> Hand:
     """The reader as a security admin. Raises `Refusal` `forbidden`."""
     for one in reader.grants:
-        if one.role in ANYWHERE["accounts"]:
+        if anywhere([one.role], "accounts"):
             return people.hand(site, reader, one.id)
     raise Refusal("forbidden", {"action": _ACTION})
 
