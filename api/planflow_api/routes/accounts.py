@@ -4,8 +4,10 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from planflow.domain.identity import AddAccount, ChangeAccount, EndGrant, GiveGrant, LinkIdentity
+from planflow.errors import Refusal
 from planflow.services import accounts
 from planflow.services.accounts import AccountView
+from planflow.services.people import Reader
 from planflow.services.tokens import MANAGE
 from planflow.services.views import Page
 from planflow_api.bodies import body
@@ -26,11 +28,20 @@ _REASON = {"reason": "调离岗位"}
 _CHANGED = body(ChangeAccount, _REASON, "调离岗位 / Left the office")
 
 
+def _size(reader: Reader, limit: str | None) -> int | None:
+    """The number of a page; what cannot be read is told only to those who may look (403, then 422)."""
+    try:
+        return whole("limit", limit)
+    except Refusal:
+        accounts.sight(reader)
+        raise
+
+
 @router.get("", response_model=Page[AccountView], responses=refusals(READ))
 async def list_accounts(visit: Visiting, cursor: Cursor = None, limit: Limit = None) -> Response:
     """A page of all accounts, with what each holds."""
     return await visit.answer(
-        lambda site, reader: accounts.list_accounts(site, reader, cursor, whole("limit", limit)),
+        lambda site, reader: accounts.list_accounts(site, reader, cursor, _size(reader, limit)),
         needs=MANAGE,
     )
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from planflow.access.scope import KEEPERS, READERS, Standing, scope, within
+from planflow.access.scope import READERS, Standing, scope, within
 
 Role = Literal["planner", "admin", "auditor", "sysadmin", "secadmin"]
 Roles = frozenset[str]
@@ -25,7 +25,6 @@ RELATIONS: tuple[Relation, ...] = (
     "foreign",
 )
 AT_A_UNIT: Roles = READERS
-EXCLUSIVE: Roles = KEEPERS | {"auditor"}  # nobody holds two of these
 _OWN: Roles = frozenset({"planner", "admin"})
 _ADMIN: Roles = frozenset({"admin"})
 _NOBODY: Roles = frozenset()

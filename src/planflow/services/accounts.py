@@ -74,6 +74,11 @@ def list_accounts(
     return reads.answered(site, reader.user_id, work)
 
 
+def sight(reader: Reader) -> None:
+    """Whether a reader may look at accounts at all. Raises `Refusal` `forbidden`."""
+    _own_grant(reader)
+
+
 def add(site: Site, reader: Reader, call: Call) -> AccountView:
     """Add an account with one grant. It takes no key, for its body holds a password (decision 0048).
 
@@ -218,9 +223,13 @@ def _told(site: Site, tx: Tx, kind: str, found: Account, hand: Hand, reason: str
 
 def _hand(site: Site, reader: Reader) -> Hand:
     """The reader as a security admin. Raises `Refusal` `forbidden`."""
+    return people.hand(site, reader, _own_grant(reader))
+
+
+def _own_grant(reader: Reader) -> str:
     for one in reader.grants:
         if anywhere([one.role], "accounts"):
-            return people.hand(site, reader, one.id)
+            return one.id
     raise Refusal("forbidden", {"action": _ACTION})
 
 
