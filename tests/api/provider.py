@@ -11,11 +11,15 @@ import base64
 import hmac
 import json
 import secrets
+import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlencode
 
+import httpx
 import uvicorn
 from authlib.oauth2.rfc7636 import create_s256_code_challenge
 from joserfc import jwt
@@ -24,6 +28,8 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
+
+from tests.architecture import house
 
 CLIENT, SECRET = "planflow", "a secret of the client's"
 SUBJECT = "248289761001"
@@ -140,6 +146,26 @@ class Provider:
 
 def _plain(part: dict[str, Any]) -> str:
     return base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=")
+
+
+@contextmanager
+def running(port: int) -> Iterator[str]:
+    """A provider in a process of its own; its address."""
+    command = [sys.executable, "-m", "tests.api.provider", str(port)]
+    process = subprocess.Popen(command, cwd=house.ROOT)
+    url = f"http://127.0.0.1:{port}"
+    try:
+        for _ in range(600):
+            try:
+                httpx.get(f"{url}/keys", trust_env=False)
+                break
+            except httpx.TransportError:
+                assert process.poll() is None
+                time.sleep(0.05)  # for another process to listen: no clock of ours moves that
+        yield url
+    finally:
+        process.terminate()
+        process.communicate(timeout=30)
 
 
 def main(port: int) -> None:

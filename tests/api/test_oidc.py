@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -22,31 +19,16 @@ from planflow.services.people import add_user, authenticate
 from planflow.services.site import open_site
 from planflow_api.app import create_app
 from tests.api.conftest import PASSWORD, World, people_the, settings
-from tests.api.provider import SECRET, SUBJECT
+from tests.api.provider import SECRET, SUBJECT, running
 from tests.api.test_server import free_port
-from tests.architecture import house
 
 CALLBACK = "http://testserver/api/v1/auth/oidc/callback"
 
 
 @pytest.fixture(scope="module")
 def provider() -> Iterator[str]:
-    port = free_port()
-    command = [sys.executable, "-m", "tests.api.provider", str(port)]
-    process = subprocess.Popen(command, cwd=house.ROOT)
-    url = f"http://127.0.0.1:{port}"
-    try:
-        for _ in range(600):
-            try:
-                httpx.get(f"{url}/keys", trust_env=False)
-                break
-            except httpx.TransportError:
-                assert process.poll() is None
-                time.sleep(0.05)  # for another process to listen: no clock of ours moves that
+    with running(free_port()) as url:
         yield url
-    finally:
-        process.terminate()
-        process.communicate(timeout=30)
 
 
 def configured(place: Settings, issuer: str) -> Settings:
