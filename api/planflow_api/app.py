@@ -22,12 +22,15 @@ from planflow_api.metrics import Metrics
 from planflow_api.rates import Rates
 from planflow_api.routes import (
     access_records,
+    accounts,
     auth,
     bundles,
     cycles,
     delegations,
+    factors,
     health,
     ledger,
+    oidc,
     plans,
     protocols,
     review,
@@ -77,7 +80,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     errors.install(app)
     # The router asks one room after another: what is asked for most comes first.
     often = (plans, cycles, units, protocols, delegations, auth)
-    for room in (*often, review, access_records, bundles, ledger):
+    for room in (*often, accounts, factors, oidc, review, access_records, bundles, ledger):
         app.include_router(room.router, prefix=BASE)
     app.include_router(health.router)
     docs.install(app)

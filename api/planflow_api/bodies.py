@@ -6,12 +6,13 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from planflow.domain import commands, delegating, tree_commands
+from planflow.domain import commands, delegating, identity, tree_commands
 from planflow_api.schemas import Problem
 from planflow_api.watching import BASE
 
 _ORDER = (
     "auth",
+    "accounts",
     "delegations",
     "units",
     "protocols",
@@ -26,6 +27,11 @@ _SCHEME = {
     "type": "oauth2",
     "flows": {"password": {"scopes": {}, "tokenUrl": f"{BASE[1:]}/auth/token"}},
 }
+# Where one is not signed in yet, or the token itself is what is sent.
+FREE = frozenset(f"{BASE}/auth/{name}" for name in ("token", "refresh", "revoke", "oidc/callback"))
+# A body that holds a password or a code leaves nothing behind, not even the digest that a key would keep.
+_FACTOR = f"{BASE}/auth/second-factor"
+KEYLESS = frozenset({f"{BASE}/auth/password", _FACTOR, f"{_FACTOR}/confirm", f"{BASE}/accounts"})
 _KEY = {
     "name": "Idempotency-Key",
     "in": "header",
@@ -71,6 +77,17 @@ MODELS: tuple[type[BaseModel], ...] = (
     tree_commands.ChangeTree,
     delegating.Delegate,
     delegating.EndDelegation,
+    identity.ChangePassword,
+    identity.AddAccount,
+    identity.GiveGrant,
+    identity.EndGrant,
+    identity.ChangeAccount,
+    identity.LinkIdentity,
+    identity.EnrolFactor,
+    identity.ConfirmFactor,
+    identity.DropFactor,
+    identity.NewServiceToken,
+    identity.EndServiceToken,
 )
 
 
@@ -99,11 +116,11 @@ def complete(schema: dict[str, Any]) -> dict[str, Any]:
     for path, method, operation in _operations(schema):
         if "HTTPValidationError" in str(operation["responses"].get("422")):
             del operation["responses"]["422"]
-        if not path.startswith(f"{BASE}/") or "auth" in operation["tags"]:
+        if not path.startswith(f"{BASE}/") or path in FREE:
             continue
         operation["security"] = [{_BEARER: []}]
         headers = [_MATCH] if "428" in operation["responses"] else []
-        if method != "get":
+        if method != "get" and path not in KEYLESS:
             headers.append(_KEY)
         if headers:
             operation["parameters"] = [*operation.get("parameters", ()), *headers]

@@ -18,12 +18,14 @@ from planflow.errors import Finding, Refusal, invalid
 from planflow.services.calls import Call
 from planflow.services.people import Reader, authenticate
 from planflow.services.site import Site
+from planflow.services.tokens import ACT, READ
 from planflow.services.view import View
 from planflow.services.views import PlanView
 from planflow_api.errors import language
 from planflow_api.watching import SEEN, Seen
 
 T = TypeVar("T")
+_SAFE = frozenset({"GET", "HEAD"})
 Work = Callable[[Site, Reader], View]
 
 
@@ -49,13 +51,16 @@ class Visit:
     token: str | None
     lang: str
     readable: bool
+    needs: str  # what the token must be meant for
     seen: Seen
 
-    async def answer(self, work: Work, status: int = 200, *, tokened: bool = True) -> Response:
+    async def answer(
+        self, work: Work, status: int = 200, *, tokened: bool = True, needs: str = ""
+    ) -> Response:
         """Sign the reader in, do the work and write the answer, all in one hop."""
 
         def carry(site: Site) -> Response:
-            reader = self._reader(site)
+            reader = self._reader(site, needs)
             return written(work(site, reader), self.lang, status, tokened=tokened)
 
         return await self.door.through(carry)
@@ -74,8 +79,8 @@ class Visit:
 
         return await self.door.through(carry)
 
-    def _reader(self, site: Site) -> Reader:
-        reader = authenticate(site, self.token, self.lang)
+    def _reader(self, site: Site, needs: str = "") -> Reader:
+        reader = authenticate(site, self.token, self.lang, needs or self.needs)
         self.seen.actor = reader.user_id
         if not self.readable:
             raise Refusal("not_found")
@@ -108,7 +113,14 @@ async def visit(request: Request) -> Visit:
     # sentence that repeats a mark of direction is read as another one.
     readable = not has_unseen(request.scope["path"] + "".join(request.query_params.values()))
     bearer = token if scheme.lower() == "bearer" else None
-    return Visit(request.state.door, bearer, language(request), readable, request.scope[SEEN])
+    needs = READ if request.method in _SAFE else ACT
+    seen = request.scope[SEEN]
+    return Visit(request.state.door, bearer, language(request), readable, needs, seen)
+
+
+def address(request: Request) -> str:
+    """Where a request comes from; behind a proxy, what a trusted one says."""
+    return request.client.host if request.client else ""
 
 
 async def call(request: Request) -> Call:

@@ -21,8 +21,10 @@ from planflow_api.watching import note_code
 LOG = logging.getLogger("planflow.api")
 STATUS = {
     "unauthorized": 401,
+    "otp_required": 401,
     "forbidden": 403,
     "bad_head": 400,
+    "scope_missing": 403,
     "not_found": 404,
     "method_not_allowed": 405,
     "too_slow": 408,
@@ -36,6 +38,7 @@ STATUS = {
     "url_too_long": 414,
     "version_required": 428,
     "too_many_requests": 429,
+    "too_many_attempts": 429,
     "head_too_large": 431,
     "internal": 500,
 }  # a refusal that is not named here is about what was sent: 422
@@ -114,7 +117,7 @@ def problem(error: PlanflowError, lang: str) -> Response:
         headers["WWW-Authenticate"] = "Bearer"
     if error.code in _RETRY_AFTER:
         headers["Retry-After"] = _RETRY_AFTER[error.code]
-    if error.code == "too_many_requests":
+    if status == 429:
         headers["Retry-After"] = str(error.params["seconds"])
     body = json.dumps(_body(error, status, lang), ensure_ascii=False, default=str)
     return Response(body.encode(), status, headers, PROBLEM)

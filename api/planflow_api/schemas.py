@@ -47,8 +47,8 @@ Responses = dict[int | str, dict[str, Any]]
 
 _DECLARED: dict[int, tuple[str, Codes]] = {
     400: ("A head that can be read in two ways", ("bad_head",)),
-    401: ("Not signed in, or the token has ended", ("unauthorized",)),
-    403: ("In sight, but not the reader's to do", ("forbidden",)),
+    401: ("Not signed in, or the token has ended", ("unauthorized", "otp_required")),
+    403: ("In sight, but not the reader's to do", ("forbidden", "scope_missing")),
     404: ("Unknown, or outside the reader's scope", ("not_found",)),
     408: ("The body came too slowly", ("too_slow",)),
     409: (
@@ -60,7 +60,7 @@ _DECLARED: dict[int, tuple[str, Codes]] = {
     414: ("The address is too long", ("url_too_long",)),
     422: ("Not a request we understand", ("invalid", "key_reused")),
     428: ("No version was named", ("version_required",)),
-    429: ("Too often", ("too_many_requests",)),
+    429: ("Too often", ("too_many_requests", "too_many_attempts")),
     431: ("The headers are too large", ("head_too_large",)),
     500: ("Our fault", ("internal",)),
     503: ("Not at the moment", ("database_busy", "database_unavailable", "database_readonly")),

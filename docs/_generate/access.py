@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from planflow.access.rows import READ, ROWS, Row
 from planflow.access.scope import KEEPERS, READERS
-from planflow.access.table import ACTS, ANYWHERE, DELEGABLE, EXCLUSIVE, ON_CYCLES, ROLES, Act
+from planflow.access.table import ACTS, ANYWHERE, APART, DELEGABLE, ON_CYCLES, ROLES, Act
 
 HEAD = """\
 # Who may do what / 权限表
@@ -26,9 +26,13 @@ SCOPE = """
 {rows}
 
 A role counts at its unit and below it: own subtree, never a sibling of one's own line. Of what stands above, one sees codes
-and names, what was issued to oneself, and markups. Nobody holds two of {exclusive}.
+and names, what was issued to oneself, and markups.
 
 角色在本单位及其下级有效；看不到同级单位。对上级只见其代码、名称、下达给本单位的数和上浮。
+
+| role | never on one account with / 不得同时担任 |
+|---|---|
+{apart}
 """
 READS = {
     "planner": "at and below the unit / 本单位及下级",
@@ -49,7 +53,9 @@ that all of a correction lies at or below. A dash: nobody.
 """
 MORE = """
 A root stands in for the parent it has not where the act is {root}. Acts on a cycle ({cycles}): {admin} at its root.
-Begun by a role at any unit, and then judged by what the body names: {anywhere}.
+Begun by whoever holds one of these roles anywhere, and then judged by what the call names: {anywhere}.
+What is done to one's own account (`own_account`) takes no role. Both that and `accounts` take a sign-in: neither a token of a
+program nor one from the command line will do.
 
 ## What may be delegated / 可委托的角色
 
@@ -80,14 +86,16 @@ FINDS = {
 def page() -> str:
     """The whole page."""
     rows = "\n".join(f"| `{one}` | {_yes(one in READERS)} | {READS[one]} |" for one in ROLES)
-    exclusive = _named(sorted(EXCLUSIVE))
-    parts = [HEAD, SCOPE.format(rows=rows, exclusive=exclusive), ACTS_HEAD]
+    apart = "\n".join(
+        f"| `{one}` | {_named(sorted(APART[one]))} |" for one in ROLES if one in APART
+    )
+    parts = [HEAD, SCOPE.format(rows=rows, apart=apart), ACTS_HEAD]
     parts += [_act(name, act) for name, act in ACTS.items()]
     told = {
         "root": _named(name for name, act in ACTS.items() if act.root),
         "cycles": _named(ON_CYCLES),
         "admin": _named(sorted(frozenset.union(*ON_CYCLES.values()))),
-        "anywhere": _named(ANYWHERE),
+        "anywhere": "; ".join(f"`{one}`: {_named(sorted(who))}" for one, who in ANYWHERE.items()),
     }
     parts.append(MORE.format(**told))
     parts += [f"| `{one}` | {_named(sorted(below))} |\n" for one, below in DELEGABLE.items()]

@@ -1,143 +1,11 @@
 """A small client of the HTTP service, for the demo, the command line and people's own programs."""
 
-import time
-import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any, Self
-from urllib.parse import quote
 
-import httpx
+from planflow.connection import Answer, Body, Connection, ProblemError
 
-Answer = dict[str, Any]
-Body = Mapping[str, Any] | None
-
-_BASE = "/api/v1"
-_ATTEMPTS = 4
-_LONGEST_PAUSE = 10.0
-_TRANSIENT = (httpx.NetworkError, httpx.TimeoutException, httpx.RemoteProtocolError)
-_HERE = dict.fromkeys(("all://localhost", "all://127.0.0.1", "all://[::1]"))
-
-
-class ProblemError(Exception):
-    """A refusal of the service: status, stable code, the whole problem; `str` is its sentence."""
-
-    def __init__(self, status: int, code: str, problem: Answer) -> None:
-        self.status = status
-        self.code = code
-        self.problem = problem
-        super().__init__(str(problem.get("detail") or code))
-
-
-class _Connection:
-    """Requests, sent again with the same key while the service is busy or out of reach."""
-
-    def __init__(
-        self,
-        base_url: str,
-        token: str | None = None,
-        *,
-        username: str | None = None,
-        password: str | None = None,
-        lang: str = "zh",
-        timeout: float = 30.0,
-        pause: Callable[[float], None] = time.sleep,
-    ) -> None:
-        headers = {"Accept-Language": lang}
-        # A proxy of the environment cannot know this machine's own addresses.
-        self._http = httpx.Client(base_url=base_url, headers=headers, timeout=timeout, mounts=_HERE)
-        self._token = token
-        self._account = {"username": username, "password": password} if username else None
-        self._pause = pause
-        self._versions: dict[tuple[str, str], int] = {}
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Close the connections."""
-        self._http.close()
-
-    def token(self) -> str | None:
-        """The bearer token; signs in where there is none yet."""
-        if self._token is None and self._account is not None:
-            answer = self._ask("POST", f"{_BASE}/auth/token", {}, data=self._account)
-            self._token = str(answer["access_token"])
-        return self._token
-
-    def _get(self, *path: str, **query: str | None) -> Answer:
-        asked = {name: value for name, value in query.items() if value is not None}
-        return self._ask("GET", _url(path), self._signed(), params=asked)
-
-    def _pages(self, *path: str, **query: str | None) -> Iterator[Answer]:
-        page: Answer = {"next": query.pop("cursor", None)}
-        while True:
-            page = self._get(*path, **query, cursor=page["next"])
-            yield from page["items"]
-            if page["next"] is None:
-                return
-
-    def _send(
-        self,
-        method: str,
-        *path: str,
-        body: Body,
-        version: int | None = None,
-        key: str | None = None,
-    ) -> Answer:
-        headers = self._signed() | {"Idempotency-Key": key or str(uuid.uuid4())}
-        if version is not None:
-            headers["If-Match"] = f'"{version}"'
-        return self._ask(method, _url(path), headers, json=dict(body or {}))
-
-    def _signed(self) -> dict[str, str]:
-        token = self.token()
-        return {"Authorization": f"Bearer {token}"} if token else {}
-
-    def _fetch(self, *path: str, **query: str | int | None) -> httpx.Response:
-        """An answer of a form of its own."""
-        asked = {name: value for name, value in query.items() if value is not None}
-        return self._sent("GET", _url(path), self._signed(), params=asked)
-
-    def _ask(self, method: str, url: str, headers: dict[str, str], **content: Any) -> Answer:
-        read: Answer = self._sent(method, url, headers, **content).json()
-        return read
-
-    def _sent(
-        self, method: str, url: str, headers: dict[str, str], **content: Any
-    ) -> httpx.Response:
-        for attempt in range(1, _ATTEMPTS):
-            try:
-                answer = self._http.request(method, url, headers=headers, **content)
-                pause = _asked_to_wait(answer)
-            except _TRANSIENT:
-                pause = 0.1 * 4**attempt
-            if pause is None:
-                return _read(answer)
-            self._pause(pause)
-        # The last attempt: what comes of it is the caller's to see.
-        return _read(self._http.request(method, url, headers=headers, **content))
-
-
-def _url(path: tuple[str, ...]) -> str:
-    return "/".join((_BASE, *(quote(part, safe="") for part in path)))
-
-
-def _asked_to_wait(answer: httpx.Response) -> float | None:
-    asked = answer.headers.get("Retry-After", "")
-    return min(float(asked), _LONGEST_PAUSE) if asked.isdigit() else None
-
-
-def _read(answer: httpx.Response) -> httpx.Response:
-    if answer.is_success:
-        return answer
-    problem: Answer = {}
-    if "json" in answer.headers.get("Content-Type", ""):
-        problem = answer.json()
-    raise ProblemError(answer.status_code, problem.get("code", "no_problem"), problem)
+__all__ = ["Answer", "Body", "Client", "ProblemError"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +45,7 @@ class _Act:
         return self.client.seen(plan)
 
 
-class _Register(_Connection):
+class _Register(Connection):
     """What a site holds beside its cycles: units, and the rules they may negotiate by."""
 
     def units(self, parent: str | None = None) -> Iterator[Answer]:
@@ -197,7 +65,7 @@ class _Register(_Connection):
         return self._get("protocols", name)
 
 
-class _Standing(_Connection):
+class _Standing(Connection):
     """Standing in for each other."""
 
     def delegate(self, body: Body) -> Answer:
@@ -213,7 +81,7 @@ class _Standing(_Connection):
         return self._send("POST", "delegations", delegation, "end", body=body)
 
 
-class _Ledger(_Connection):
+class _Ledger(Connection):
     """The provable record: what proves itself once it is fetched."""
 
     def ledger_key(self) -> str:
@@ -241,7 +109,7 @@ class _Ledger(_Connection):
         return self._get("ledger", "events", event, "proof")
 
 
-class _Review(_Connection):
+class _Review(Connection):
     """What happened in a cycle, looked for and taken along."""
 
     def events(self, cycle: str, **wanted: str | None) -> Iterator[Answer]:

@@ -160,13 +160,48 @@ class Settings(Watching, Limits):
         default="zh", description="The language where nobody asks for another"
     )
     token_minutes: int = Field(
-        default=60 * 8, ge=1, description="How long a token from signing in is good"
+        default=30, ge=1, description="How long a token from signing in is good"
+    )
+    session_minutes: int = Field(
+        default=60 * 10, ge=1, description="How long it can be renewed before one signs in again"
+    )
+    free_attempts: int = Field(
+        default=5,
+        ge=1,
+        description="Failed sign-ins of one name before it has to wait, ever longer",
+    )
+    free_attempts_of_address: int = Field(
+        default=50, ge=1, description="The same for all sign-ins from one address"
     )
     shell_tokens: bool = Field(
         default=True, description="Whether tokens from the command line are taken"
     )
     shell_token_minutes: int = Field(
         default=15, ge=1, description="How long a token from the command line is good"
+    )
+    second_factor_roles: str = Field(
+        default="",
+        pattern=r"^((planner|admin|auditor|sysadmin|secadmin)( |$))*$",
+        description="Roles, with spaces between them, whose holders need a second factor; until they "
+        "have one, signing in lets them enrol it and do nothing else",
+    )
+    secrets_key: SecretStr | None = Field(
+        default=None,
+        description="The key that seals second factors in the database, 32 bytes as base64, the same "
+        "for all processes; else the file `secrets-key` in the ledger's folder, made when needed",
+    )
+    oidc_issuer: str | None = Field(
+        default=None,
+        description="An OpenID provider that people may sign in at: its issuer, as it writes it itself. "
+        "Nothing but its own host is ever called",
+    )
+    oidc_client_id: str = Field(default="planflow", description="What this site is called there")
+    oidc_client_secret: SecretStr | None = Field(
+        default=None, description="The secret it was given there"
+    )
+    oidc_redirect_url: str = Field(
+        default="http://127.0.0.1:8000/api/v1/auth/oidc/callback",
+        description="This site's own address for the way back, as registered there",
     )
     workers: int = Field(
         default=8, ge=1, le=64, description="Threads that carry requests into the library"

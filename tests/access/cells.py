@@ -13,7 +13,7 @@ from typing import Any
 
 from tests.access import oracle
 from tests.access.oracle import ABOVE, Class, Person
-from tests.access.stage import BASE, FIGURES, PEOPLE, Answer, Sent, Things
+from tests.access.stage import BASE, FIGURES, OWNER, PEOPLE, Answer, Sent, Things
 
 NONSENSE = b'{"figures": 1.5'
 STALE = '"999999"'
@@ -259,6 +259,59 @@ def _signed(method: str, path: str, things: Things) -> Iterator[Asked]:
     yield Asked(method, path, oracle.door)
 
 
+def _no_provider(method: str, path: str, things: Things) -> Iterator[Asked]:
+    yield Asked(method, path, oracle.provider, table=False)
+    yield Asked(method, f"{path}?state=x&code=x", oracle.provider, table=False)
+
+
+def _own(method: str, path: str, things: Things) -> Iterator[Asked]:
+    yield Asked(method, path, oracle.door, (b"", NONSENSE))
+
+
+def _service_tokens(method: str, path: str, things: Things) -> Iterator[Asked]:
+    if method != "GET":
+        yield from _own(method, path, things)
+        return
+
+    def mine(who: Person, answer: Answer) -> str:
+        found = {one["id"] for one in answer.json["items"]}
+        return _differs(found, {things.service} if who.name == OWNER else set())
+
+    yield Asked(method, path, oracle.door, holds=mine)
+    yield Asked(method, f"{path}?limit=x", oracle.door)
+
+
+def _service_token(method: str, path: str, things: Things) -> Iterator[Asked]:
+    for token, owner in ((things.service, OWNER), (NONE, "")):
+
+        def there(who: Person, owner: str = owner) -> Class:
+            return oracle.service_token(who, owner)
+
+        yield Asked(method, path.replace("{token}", token), there, (NONSENSE,), table=False)
+
+
+def _accounts(method: str, path: str, things: Things) -> Iterator[Asked]:
+    def everybody(who: Person, answer: Answer) -> str:
+        found = {one["name"] for one in answer.json["items"]}
+        return _differs(found, {one.name for one in PEOPLE if one.token})
+
+    if method == "GET":
+        yield Asked(method, path, oracle.keeps_accounts, holds=everybody)
+        yield Asked(method, f"{path}?limit=x", oracle.keeps_accounts)
+        return
+    yield Asked(method, path, oracle.keeps_accounts, (b"", NONSENSE))
+
+
+def _account(method: str, path: str, things: Things) -> Iterator[Asked]:
+    for account in (things.account, NONE):
+
+        def there(who: Person, account: str = account) -> Class:
+            return oracle.account(who, there=account != NONE)
+
+        here = path.replace("{account}", account).replace("{grant}", NONE)
+        yield Asked(method, here, there, (NONSENSE,), table=account != NONE)
+
+
 def _access_records(method: str, path: str, things: Things) -> Iterator[Asked]:
     yield Asked(method, path, oracle.watches)
     for unit in oracle.REGISTER:
@@ -423,6 +476,23 @@ SITE: dict[str, Callable[[str, str, Things], Iterator[Asked]]] = {
     "/docs": _open,
     "/openapi.json": _open,
     "/auth/token": _sign_in,
+    "/auth/refresh": _sign_in,
+    "/auth/revoke": _sign_in,
+    "/auth/oidc/login": _no_provider,
+    "/auth/oidc/callback": _no_provider,
+    "/auth/password": _own,
+    "/auth/second-factor": _own,
+    "/auth/second-factor/confirm": _own,
+    "/auth/service-tokens": _service_tokens,
+    "/auth/service-tokens/{token}": _service_token,
+    "/accounts": _accounts,
+    **{
+        f"/accounts/{{account}}/{below}": _account
+        for below in (
+            *("grants", "grants/{grant}", "identity"),
+            *("unlock", "disable", "enable", "drop-factor"),
+        )
+    },
     "/protocols": _signed,
     "/protocols/{name}": _protocol,
     "/units": _units,

@@ -2,10 +2,11 @@
 
 Section 1: planners report and answer for their unit; an admin does that too, and reviews and issues to
 the children; auditors read everything in their scope and change nothing; system and security admins
-see no plan content. Section 7: 401; 404 for what is unknown or outside the reader's scope, which is
-their own subtree; 403 for what is in sight but not theirs to do. N7, N10: a parent takes, returns,
-promises and gives time. N13: a correction is proposed at the unit or above it, and approved by the
-admin of the unit that all of it lies below. N14: a parent's people may type for a child, saying so.
+see no plan content, and accounts are a security admin's (F9). Section 7: 401; 404 for what is unknown
+or outside the reader's scope, which is their own subtree; 403 for what is in sight but not theirs to
+do. N7, N10: a parent takes, returns, promises and gives time. N13: a correction is proposed at the
+unit or above it, and approved by the admin of the unit that all of it lies below. N14: a parent's
+people may type for a child, saying so.
 """
 
 from __future__ import annotations
@@ -107,6 +108,30 @@ def watches_at(who: Person, unit: str) -> Class:
     found = watches(who)
     beyond = who.role == "auditor" and who.unit not in line(unit)
     return "404" if found == "else" and beyond else found
+
+
+def keeps_accounts(who: Person) -> Class:
+    """F9: who may come in, and as what, is the security admin's to say, and nobody else's."""
+    if not who.token:
+        return "401"
+    return "else" if who.role == "secadmin" else "403"
+
+
+def account(who: Person, *, there: bool) -> Class:
+    """The same about one account: nobody else is told whether there is such a one."""
+    found = keeps_accounts(who)
+    return "404" if found == "else" and not there else found
+
+
+def service_token(who: Person, owner: str) -> Class:
+    """A token for a program is its owner's alone; to everybody else it is not there."""
+    found = door(who)
+    return "404" if found == "else" and who.name != owner else found
+
+
+def provider(_who: Person) -> Class:
+    """Signing in elsewhere needs no token; a site that names no provider has no such place."""
+    return "404"
 
 
 def cycle(who: Person, name: str) -> Class:

@@ -19,7 +19,7 @@ from fastapi import FastAPI
 
 from planflow.access import rows, table
 from planflow.access.rows import ROWS, Place, Row, verdict
-from planflow.access.scope import Scope, Standing
+from planflow.access.scope import KEEPERS, Scope, Standing
 from planflow.access.table import RELATIONS, ROLES, Act, relation
 from planflow.services import bundles, plans
 from planflow.services.site import open_site
@@ -93,8 +93,8 @@ def wrong(one: Cell, answer: Answer) -> str:
 def beyond(one: Cell, answer: Answer) -> set[str]:
     """Units in an answer that its reader must not learn of, and words in plans they do not read."""
     who = one.sent.who
-    # a record names a unit by its code, as the register does, and tells nothing of its plans
-    about_register = "/units" in one.route or "/access-records" in one.route
+    # a record or a grant names a unit by its code, as the register does, and tells nothing of its plans
+    about_register = any(part in one.route for part in ("/units", "/access-records", "/accounts"))
     known = oracle.units(who) if about_register else oracle.known(who)
     named = {u for u in oracle.REGISTER if u in answer.text and u not in one.sent.told} - known
     said = {secret(u) for u in oracle.REGISTER if not oracle.reads(who, u)}
@@ -305,7 +305,7 @@ def test_what_is_named_beside_a_unit_is_noticed(
 
 def test_who_runs_the_site_sees_no_plan_whatever_else_they_are() -> None:
     """A role that runs the site gives no sight of any plan, not even were it given at a unit."""
-    for role in sorted(table.EXCLUSIVE - {"auditor"}):
+    for role in sorted(KEEPERS):
         mine = [Standing("g", role, "R"), Standing("h", role, "")]
         for row in rows.ROWS:
             if row.finds in ("plan", "cycle", "log"):

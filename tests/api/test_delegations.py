@@ -95,7 +95,7 @@ def test_a_stranger_does_not_find_it(world: World, made: dict[str, Any]) -> None
 
 
 def test_a_page_of_them(world: World) -> None:
-    ids = [delegate(world, "auditor", to_user="system").json()["id"] for _ in range(3)]
+    ids = [delegate(world, "auditor", to_user="rongshui").json()["id"] for _ in range(3)]
     first = world.get("auditor", "/delegations?limit=2").json()
     rest = world.get("auditor", f"/delegations?limit=2&cursor={first['next']}").json()
     assert [one["id"] for one in first["items"] + rest["items"]] == ids

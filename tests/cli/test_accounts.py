@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from pathlib import Path
 
 import pytest
 
 from planflow.config import Settings
+from planflow.errors import Refusal
 from planflow.services import people
 from planflow.services.site import open_site
 from tests.cli.conftest import PASSWORD, TREE, Cli
+
+DAY = (dt.datetime.now(dt.UTC) + dt.timedelta(days=20)).date().isoformat()
 
 
 def signs_in(name: str, password: str) -> bool:
@@ -151,6 +155,7 @@ def test_a_token_stands_alone(peopled: Cli) -> None:
         "access_token",
         "token_type",
         "expires_in",
+        "scope",
     }
 
 
@@ -158,6 +163,60 @@ def test_no_token(peopled: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "没有找到用户“nobody”" in peopled("token", "nobody").refused()
     monkeypatch.setenv("PLANFLOW_SHELL_TOKENS", "0")
     assert peopled("token", "city").refused().startswith("本系统不允许用命令行取得令牌。")
+
+
+def test_a_password_that_is_tried_first_is_refused(peopled: Cli) -> None:
+    add = ("user", "add", "new", "--role", "planner", "--unit", "C")
+    assert "太常见" in peopled(*add, given="password1").refused()
+    assert "用户名" in peopled("user", "password", "county-K", given="county-K9").refused()
+
+
+def test_the_way_back_in(peopled: Cli) -> None:
+    """A new password, an unlocked name, an account shut and opened."""
+    done = peopled("user", "password", "city", given="another long secret\n")
+    assert done.out.startswith("city 的密码已更换。")
+    assert signs_in("city", "another long secret")
+    assert peopled("user", "unlock", "city", "--json").data == {"name": "city"}
+    assert peopled("user", "disable", "city", "--json").data == {"name": "city", "disabled": True}
+    with pytest.raises(Refusal):
+        signs_in("city", "another long secret")
+    assert "重新启用" in peopled("user", "enable", "city").out
+    assert signs_in("city", "another long secret")
+    for act in ("unlock", "disable", "enable", "drop-factor", "unlink"):
+        assert "没有找到" in peopled("user", act, "nobody").refused()
+
+
+def test_a_token_for_a_program_is_printed_once(peopled: Cli) -> None:
+    issue = ("user", "issue-token", "city", "--called", "report", "--to")
+    token = peopled(*issue, DAY).out
+    assert token == f"{token.strip()}\n"
+    [one] = peopled("user", "tokens", "city", "--json").data
+    assert (one["name"], one["scopes"]) == ("report", ["read"])
+    assert "token" not in one
+    assert "report" in peopled("user", "tokens", "city").out
+    assert peopled("user", "end-token", "city", one["id"]).code == 0
+    assert "没有程序用的令牌" in peopled("user", "tokens", "city").out
+    assert "没有找到令牌" in peopled("user", "end-token", "city", one["id"]).refused()
+    assert "366" in peopled(*issue, "2199-12-31").refused()
+
+
+def test_somebody_of_a_provider_is_linked_and_unlinked(
+    peopled: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    link = ("user", "link", "city", "--subject", "248289761001")
+    assert "没有找到" in peopled(*link).refused()
+    monkeypatch.setenv("PLANFLOW_OIDC_ISSUER", "https://provider.example")
+    assert peopled(*link, "--json").data == {"name": "city"}
+    assert peopled(*link).code == 1
+    assert peopled("user", "unlink", "city").code == 0
+    assert peopled("user", "unlink", "city").code == 1
+
+
+@pytest.mark.parametrize(("first", "second"), [("sysadmin", "secadmin"), ("secadmin", "sysadmin")])
+def test_three_roles_are_three_persons(peopled: Cli, first: str, second: str) -> None:
+    add = ("user", "add", "new", "--role")
+    assert peopled(*add, first, given=PASSWORD).code == 0
+    assert "不能在同一账号上" in peopled(*add, second, given=PASSWORD).refused()
 
 
 # The database

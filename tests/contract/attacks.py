@@ -32,6 +32,8 @@ HISTORY = {
     "ledger_tile",
     "ledger_checkpoint",
     "ledger_epoch",
+    "token_family",
+    "token_end",
 }
 ERASABLE = "event_part"
 CURRENT = {
@@ -44,6 +46,12 @@ CURRENT = {
     "plan",
     "request_key",
     "ledger_queue",
+    "refresh_token",
+    "sign_in_attempt",
+    "second_factor",
+    "recovery_code",
+    "oidc_identity",
+    "oidc_visit",
     "alembic_version",
 }
 

@@ -26,7 +26,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
 from planflow.errors import Fault
-from planflow.services import keys
+from planflow.services import keys, people, tokens
 from planflow.services.sequencing import Sequencer
 from planflow.services.site import Site, open_site
 from planflow.store import ledger
@@ -156,6 +156,7 @@ def play_on(world: World) -> None:
     Somebody stands in for the city's admin for a while.
     """
     world.end("city", world.delegate("city", "a", "C").id)
+    tokens.sign_out(world.site, people.shell_token(world.site, "a").access_token)
     world.play_all()
     assert world.get().settled
     world.cycle("next")

@@ -118,6 +118,11 @@ def left(tmp_path_factory: pytest.TempPathFactory) -> Left:
                 answer = http.post("/auth/token", data=form)
                 assert answer.status_code == status
             tokens["again"] = answer.json()["access_token"]
+            tokens["renewing"] = answer.json()["refresh_token"]
+            http.post("/auth/refresh", data={"refresh_token": BEARER})
+            http.post("/auth/token", data={"username": NAME, "password": PASSWORD, "otp": KEY})
+            used = http.post("/auth/refresh", data={"refresh_token": tokens["renewing"]}).json()
+            tokens |= {"renewed": used["access_token"], "next": used["refresh_token"]}
             http.get("/units", headers={"Authorization": f"Bearer {BEARER}"})
             http.get("/units", headers={"Authorization": f"Basic {BEARER}"})
             negotiate(http, tokens)

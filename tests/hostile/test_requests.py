@@ -16,7 +16,7 @@ from planflow.services.sequencing import Sequencer
 from planflow.services.site import Site, open_site
 from planflow_api.app import create_app
 from tests.api.conftest import World, people_the, settings
-from tests.hostile.corpus import CORPUS, DRAFT, Hostile
+from tests.hostile.corpus import CORPUS, DRAFT, TOKEN, Hostile
 from tests.world import difference, snapshot
 
 
@@ -74,7 +74,10 @@ def test_it_is_refused_with_its_code_and_nothing_is_written(stand: Stand, it: Ho
     if it.found:
         assert problem["errors"][0]["code"] == it.found
     assert "X-Injected" not in answer.headers
-    assert difference(before, snapshot(stand.site)) == {}
+    written = difference(before, snapshot(stand.site))
+    if it.path == TOKEN and it.status == 401:  # that it failed is counted, under a digest
+        written.pop("sign_in_attempt", None)
+    assert written == {}
 
 
 def test_there_are_enough_of_them() -> None:

@@ -32,6 +32,7 @@ USERS = (
     ("department", "admin", "D"),
     ("auditor", "auditor", "450000"),
     ("system", "sysadmin", None),
+    ("secadmin", "secadmin", None),
 )
 TWO = (
     loader.find("exit-plan")

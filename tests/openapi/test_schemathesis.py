@@ -22,9 +22,11 @@ from schemathesis.core.failures import Failure, FailureGroup
 
 from planflow.config import Settings
 from planflow.services.site import open_site
+from tests.api.provider import SECRET, running
+from tests.api.test_server import free_port
 from tests.e2e.served import service
-from tests.openapi import play
-from tests.openapi.asker import CHECKS, Asker
+from tests.openapi import identity, play
+from tests.openapi.asker import CHECKS, FORMS, Asker
 
 LEAST = 20
 # What a run cannot bring about at will: our own defects, a database that is away, a slow line.
@@ -44,11 +46,15 @@ def asker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asker]:
     play.people_it(site)
     site.close()
     free = {"PLANFLOW_RATE_ACTOR": "0", "PLANFLOW_RATE_ADDRESS": "0", "PLANFLOW_LANG": "zh"}
-    with service(url, PLANFLOW_PROTOCOLS=str(protocols), **free) as base_url:
-        made = Asker(base_url)
-        for name, _, _ in play.USERS:
-            made.sign_in(name)
-        yield made
+    # All come from one address, and stay signed in for as long as a run takes.
+    free |= {"PLANFLOW_FREE_ATTEMPTS_OF_ADDRESS": "1000000", "PLANFLOW_TOKEN_MINUTES": "600"}
+    with running(free_port()) as issuer:
+        free |= {"PLANFLOW_OIDC_ISSUER": issuer, "PLANFLOW_OIDC_CLIENT_SECRET": SECRET}
+        with service(url, PLANFLOW_PROTOCOLS=str(protocols), **free) as base_url:
+            made = Asker(base_url)
+            for name, _, _ in play.USERS:
+                made.sign_in(name)
+            yield made
 
 
 def played(it: Asker, times: int) -> dict[str, list[str]]:
@@ -61,12 +67,15 @@ def played(it: Asker, times: int) -> dict[str, list[str]]:
         "path": ["0/000.p/1", "0/000", "entries/000.p/2"],
         "cycle": [],
         "event": [],
+        "account": [],
     }
     for _ in range(times):
         number = next(_numbers)
         play.small(it, number)
         play.exit_plan(it, f"exit-{number}")
         play.budget(it, f"budget-{number}")
+        known["account"].append(identity.come_and_go(it, number))
+        identity.reading(it)
         known["event"] += play.reading(it, f"exit-{number}")
         known["cycle"] += [f"exit-{number}", f"budget-{number}"]
     known |= {"code": known["unit"], "name": known["protocol"], "log": [*known["cycle"], "site"]}
@@ -81,6 +90,7 @@ def repeated(it: Asker, known: dict[str, list[str]], least: int) -> None:
             it.ask("auditor", "event_proof", {"event": event})
         for _ in play.reading(it, known["cycle"][0]):
             pass
+        identity.reading(it)
         it.sign_in("auditor")
 
 
@@ -127,12 +137,12 @@ def provoked(it: Asker, known: dict[str, list[str]]) -> None:
     for name, operation in it.operations.items():
         names = [part.name for part in operation.path_parameters]
         about: dict[str, str] = next((subjects[one] for one in names if one in subjects), {})
-        place = {"cycle": cycle, "unit": "450200", **about}
+        place = {"cycle": cycle, "unit": "450200", "account": known["account"][0], **about}
         path = {one: place.get(one, "none") for one in names}
         nowhere = dict.fromkeys(path, "none")
         get, act = operation.method.upper() == "GET", "428" in operation.definition.raw["responses"]
         version = {"If-Match": f'"{it.version("region", cycle, place["unit"])}"'} if act else {}
-        body = {} if get or name == "token" else {"body": {}, "media_type": "application/json"}
+        body = {} if get or name in FORMS else {"body": {}, "media_type": "application/json"}
         signed = it.signed("region")
 
         def send(where: dict[str, str], *heads: dict[str, str], **more: Any) -> None:
@@ -143,7 +153,7 @@ def provoked(it: Asker, known: dict[str, list[str]]) -> None:
         send(path, query={"x": "x" * 9_000})
         if not body:
             send(path, {"Content-Length": "0", "Transfer-Encoding": "chunked"})
-        if name in {"token", "healthz", "readyz", "metrics"}:
+        if name in {*FORMS, "healthz", "readyz", "metrics"}:
             continue
         send(path, **body)
         send(nowhere, signed, version, **body)
@@ -153,7 +163,7 @@ def provoked(it: Asker, known: dict[str, list[str]]) -> None:
         large = {"body": {"x": "x" * (5 << 20)}, "media_type": "application/json"}
         send(path, signed, **large)
         wrong = {"body": {"x": 1}, "media_type": "application/json"}
-        for who in ("auditor", "region", "city"):
+        for who in ("auditor", "region", "city", "secadmin"):
             send(path, it.signed(who), version, **body)
             send(path, it.signed(who), version, **wrong)
         if act:
@@ -245,6 +255,7 @@ def test_every_operation_answers_as_the_document_says(asker: Asker) -> None:
     repeated(asker, known, 3)
     provoked(asker, known)
     again(asker, known["cycle"][0])
+    identity.refused(asker)
     made_up(asker, known, each=3, number=1)
     check(asker, least=2)
 
@@ -256,5 +267,6 @@ def test_every_operation_answers_as_the_document_says_for_long(asker: Asker) -> 
     repeated(asker, known, LEAST)
     provoked(asker, known)
     again(asker, known["cycle"][0])
+    identity.refused(asker)
     made_up(asker, known, each=100_000 // (2 * len(asker.operations)), number=number)
     check(asker, least=LEAST)

@@ -100,10 +100,16 @@ def test_the_role_is_named_where_several_are_held(up1: World) -> None:
 
 
 def test_an_auditor_may_let_another_read(up1: World) -> None:
-    assert up1.delegate("auditor", "deputy", "C").role == "auditor"
-    assert up1.plan("deputy", "A").state == "up1.drafting"
+    assert up1.delegate("auditor", "b", "C").role == "auditor"
+    assert up1.plan("b", "A").state == "up1.drafting"
     with up1.refused("forbidden"):
-        up1.act("deputy", "A", "draft", {"figures": A})
+        up1.act("b", "A", "draft", {"figures": A})
+
+
+def test_an_auditor_lets_nobody_read_who_runs_the_system(up1: World) -> None:
+    """The two are never on one account, by a delegation neither."""
+    with up1.refused("invalid"):
+        up1.delegate("auditor", "deputy", "C")
 
 
 @pytest.mark.parametrize(

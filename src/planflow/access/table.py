@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from planflow.access.scope import KEEPERS, READERS, Standing, scope, within
+from planflow.access.scope import READERS, Standing, scope, within
 
 Role = Literal["planner", "admin", "auditor", "sysadmin", "secadmin"]
 Roles = frozenset[str]
@@ -25,7 +25,6 @@ RELATIONS: tuple[Relation, ...] = (
     "foreign",
 )
 AT_A_UNIT: Roles = READERS
-EXCLUSIVE: Roles = KEEPERS | {"auditor"}  # nobody holds two of these
 _OWN: Roles = frozenset({"planner", "admin"})
 _ADMIN: Roles = frozenset({"admin"})
 _NOBODY: Roles = frozenset()
@@ -83,12 +82,20 @@ ANYWHERE: dict[str, Roles] = {
     "open_cycle": _ADMIN,
     "delegate": AT_A_UNIT,
     "access_records": WATCHERS,
+    "accounts": frozenset({"secadmin"}),
 }
 # what the holder of a role may delegate at the same unit: their own role, or less
 DELEGABLE: dict[str, Roles] = {
     "planner": frozenset({"planner"}),
     "admin": frozenset({"admin", "planner"}),
     "auditor": frozenset({"auditor"}),
+}
+# never on one account: who runs the system, who lets people in, and who audits both; and who lets
+# people in takes no part in any plan
+APART: dict[str, frozenset[str]] = {
+    "sysadmin": frozenset({"secadmin", "auditor"}),
+    "secadmin": frozenset({"sysadmin", "auditor", "planner", "admin"}),
+    "auditor": frozenset({"sysadmin", "secadmin"}),
 }
 DRAFT_READERS = _OWN
 _SEVERAL = 2
@@ -115,6 +122,14 @@ def covering(standings: Iterable[Standing], path: str) -> Standing | None:
 def is_own(standings: Iterable[Standing], path: str) -> bool:
     """Whether somebody acts for the very unit at a place: its plan is their own."""
     return any(one.role in _OWN and one.path == path for one in standings)
+
+
+def clash(role: str, held: Iterable[str]) -> str:
+    """A role that is held and never on one account with another; empty where there is none."""
+    return next(
+        (one for one in sorted(held) if role in APART.get(one, ()) or one in APART.get(role, ())),
+        "",
+    )
 
 
 def grant_for(

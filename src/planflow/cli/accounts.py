@@ -61,7 +61,7 @@ def add_user(
     from planflow.services import people
 
     desk = of(context)
-    password = _password(desk)
+    password = typed_password(desk)
     with at_site() as site:
         people.add_user(site, name, password, role, unit)
     params = {"name": name, "role": role, "unit": unit}
@@ -116,10 +116,11 @@ def token(context: typer.Context, name: Annotated[str, typer.Argument(metavar="N
 
     with at_site() as site:
         found = people.shell_token(site, name)
-    of(context).put(found.access_token, found.model_dump())
+    of(context).put(found.access_token, found.model_dump(exclude_none=True))
 
 
-def _password(desk: Desk) -> str:
+def typed_password(desk: Desk) -> str:
+    """A password from the terminal, twice; else the first line of standard input."""
     if not _is_terminal():
         line = sys.stdin.readline().rstrip("\r\n")
         if not line:

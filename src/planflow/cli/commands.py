@@ -24,6 +24,7 @@ from planflow.cli import (
     reading,
     review,
     serving,
+    sign_ins,
 )
 from planflow.messages import sentence
 
@@ -45,6 +46,14 @@ def build(lang: str) -> Any:
     user.command("delegate")(accounts.delegate)
     user.command("revoke")(accounts.revoke)
     user.command("erase")(erasures.erase_user)
+    for act in (sign_ins.password, sign_ins.unlock, sign_ins.disable, sign_ins.enable):
+        user.command(act.__name__)(act)
+    user.command("link")(sign_ins.link)
+    user.command("unlink")(sign_ins.unlink)
+    user.command("drop-factor")(sign_ins.drop_factor)
+    user.command("issue-token")(sign_ins.issue_token)
+    user.command("tokens")(sign_ins.tokens)
+    user.command("end-token")(sign_ins.end_token)
     app.command("token")(accounts.token)
     protocol = _group(app, "protocol")
     protocol.command("check")(protocols.check)

@@ -89,7 +89,13 @@ def _signed_in(desk: Desk, site: "Site", name: str) -> "Reader":
     from planflow.services import people
 
     password = _secret(desk.word("password_of", name=name))
-    token = people.sign_in(site, name, password).access_token
+    try:
+        token = people.sign_in(site, name, password).access_token
+    except Refusal as refusal:
+        if refusal.code != "otp_required":
+            raise
+        code = _secret(desk.word("otp_of", name=name))
+        token = people.sign_in(site, name, password, otp=code).access_token
     return people.authenticate(site, token, desk.lang)
 
 

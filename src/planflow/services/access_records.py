@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from functools import partial
 
 from planflow.access.grants import Grant
-from planflow.access.table import WATCHERS, anywhere
+from planflow.access.table import anywhere
 from planflow.domain.events import Draft
 from planflow.errors import Finding, Refusal, invalid
 from planflow.services import paging, reads
@@ -102,7 +102,7 @@ def prune(site: Site) -> Pruned:
 def _asked(site: Site, tx: Tx, reader: Reader, wanted: Wanted) -> tuple[Search, Access]:
     """What to look for, and by which grant in which place; a security admin sees all records."""
     sight(reader)
-    watching = [grant for grant in reader.grants if grant.role in WATCHERS]
+    watching = [grant for grant in reader.grants if anywhere([grant.role], _ACTION)]
     if wanted.cycle is not None:
         _check_cycle(site, tx, reader, watching, wanted.cycle)
     unit = _unit(tx, watching, wanted.unit) if wanted.unit is not None else None

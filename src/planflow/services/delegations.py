@@ -62,7 +62,7 @@ def delegate(site: Site, reader: Reader, call: Call) -> DelegationView:
             return _again(site, tx, str(used.event_id), used)
         command = parse(Delegate, call.body)
         made, start = _made(site, tx, reader, command)
-        account = _receiver(tx, reader, command, made)
+        account = _receiver(site, tx, reader, command, made)
         hand = people.hand(site, reader, made.line[-1])
         terms = {
             "grant": made.id,
@@ -164,13 +164,14 @@ def _only_role(reader: Reader, unit_id: str | None) -> str:
     return held[0] if held else ""
 
 
-def _receiver(tx: Tx, reader: Reader, command: Delegate, made: Grant) -> str:
+def _receiver(site: Site, tx: Tx, reader: Reader, command: Delegate, made: Grant) -> str:
     found = accounts.account(tx, command.to_user)
     if found is None:
         raise invalid(Finding("unknown_user", {"field": "to_user"}, "to_user"))
     faults = list(rules.not_to(found.id, reader.user_id, made))
     if faults:
         raise invalid(*faults)
+    people.keep_apart(site, tx, found.id, made.role, "to_user")
     return found.id
 
 

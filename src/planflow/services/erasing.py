@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 
 from planflow.domain.events import Draft, spoken
 from planflow.errors import Finding, Refusal, invalid
-from planflow.services import people
+from planflow.services import passwords, people, tokens
 from planflow.services.site import Site, site_event
 from planflow.store import erasing, grants, sites
 from planflow.store import people as accounts
@@ -70,7 +70,7 @@ def erase_user(site: Site, name: str, reason: str) -> ErasedUser:
     Its grants and tokens end, and nobody signs in by it again. Raises `Refusal`.
     """
     _check(reason)
-    nobody = people.hashed(secrets.token_urlsafe(32))
+    nobody = passwords.kept(secrets.token_urlsafe(32))
 
     def work(tx: Tx) -> ErasedUser:
         place = _locked(site, tx, "")
@@ -79,15 +79,17 @@ def erase_user(site: Site, name: str, reason: str) -> ErasedUser:
             raise Refusal("not_found", {"kind": "user", "name": name})
         now = site.clock()
         ended = grants.held(tx, found.id, now)
-        people.end_grants(site, tx, found.id, ended, now)
-        tokens = erasing.close_account(tx, found.id, nobody)
+        for one in ended:
+            people.take(site, tx, found.id, one, site.shell())
+        tokens.end_all(site, tx, found.id, site.shell(), "erased")
+        count = erasing.close_account(tx, found.id, nobody)
         event = erasing.event_of_account(tx, found.id)
         part = erasing.find(tx, event, NAME) if event else None
         if event and part and any(part.entries.values()):
             _erased(site, tx, place, Entries(event, NAME, list(part.entries)), reason)
         parts = {"account": {"id": found.id}, **spoken({"reason": reason})}
         site_event(site, tx, Draft(USER_ERASED, "", "", parts, site.mint()), site.shell())
-        return ErasedUser(found.id, len(ended), tokens)
+        return ErasedUser(found.id, len(ended), count)
 
     return site.database.write(work)
 

@@ -1,28 +1,23 @@
 """Accounts, grants and tokens: who acts, and by which grant (F9)."""
 
 import datetime as dt
-import secrets
-from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
-from hashlib import sha256
-
-from pwdlib import PasswordHash
 
 from planflow.access.grants import Grant
 from planflow.access.scope import Standing
-from planflow.access.table import AT_A_UNIT, ROLES
-from planflow.domain.events import Draft
+from planflow.access.table import AT_A_UNIT, ROLES, clash
+from planflow.domain.events import Draft, spoken
 from planflow.engine.hand import Hand
 from planflow.errors import Finding, Refusal, invalid
+from planflow.services import attempts, factors, passwords, tokens
 from planflow.services.site import SHELL, Site, site_event
+from planflow.services.tokens import Kind
 from planflow.services.views import TokenView
-from planflow.store import grants, people, trees
+from planflow.store import grants, people, sites, trees
+from planflow.store.appending import Recorded
 from planflow.store.people import Account
 from planflow.store.transaction import Tx
 from planflow.store.trees import Tree
-
-SHORTEST_PASSWORD = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +29,8 @@ class Reader:
     grants: tuple[Grant, ...]
     lang: str
     via: str
+    family: str = ""
+    scopes: frozenset[str] = frozenset(tokens.OF_A_SERVICE)
 
     def delegators(self, grant: str) -> tuple[str, ...]:
         """In whose place a grant of theirs is used; nobody's where it is their own (F9)."""
@@ -45,43 +42,84 @@ def add_user(site: Site, name: str, password: str, role: str, unit: str | None) 
 
     Raises `Refusal` `invalid` naming the field.
     """
-    findings = _account_faults(name, password, role, unit)
+    # An existing account keeps its password: it is not looked at, and no time is spent on another.
+    known = site.database.read(lambda tx: people.account(tx, name))
+    findings = account_faults(name, role, unit)
+    findings += passwords.faults(password, name) if known is None else ()
     if findings:
         raise invalid(*findings)
-    # An existing account keeps its password: no time is spent on another one.
-    known = site.database.read(lambda tx: people.account(tx, name))
-    kept = known.password_hash if known else hashed(password)
+    hashed = known.password_hash if known else passwords.kept(password)
 
     def work(tx: Tx) -> None:
-        unit_id = people.unit_id(tx, unit) if unit else None
-        if unit and unit_id is None:
-            raise invalid(Finding("unknown_unit", {"unit": unit, "parent": ""}, "unit"))
+        unit_id, shell = unit_named(tx, unit), site.shell()
         found = people.account(tx, name)
         if found is not None and found.name == found.id:  # a person who was erased stays so
             raise invalid(Finding("bad_name", {"field": "name"}, "name"))
-        if found is None:
-            found = Account(site.mint(), name, kept)
-            people.add_account(tx, found)
-            # The name is a part of its own: it can be erased, and the pseudonym stays.
-            parts = {"account": {"id": found.id}, "name": name}
-            site_event(site, tx, Draft("user_added", "", "", parts, site.mint()), site.shell())
+        found = found or admit(site, tx, name, hashed, shell)
         # By the clock, not by the record, which may run ahead of a clock that was set back (F4).
-        grant, start = Grant(site.mint(), role, unit_id), site.clock()
-        terms = {
-            "grant": grant.id,
-            "account": found.id,
-            "role": role,
-            "unit": unit_id or "",
-            "code": unit or "",
-            "from": start.isoformat(),
-            "to": "",
-            "by": SHELL,
-        }
-        event = Draft("grant_given", "", "", {"grant": terms}, site.mint())
-        site_event(site, tx, event, site.shell())
-        grants.add(tx, found.id, grant, start, SHELL)
+        grant = Grant(site.mint(), role, unit_id)
+        give(site, tx, found.id, grant, unit or "", site.clock(), shell)
 
     site.database.write(work)
+
+
+def unit_named(tx: Tx, unit: str | None) -> str | None:
+    """The identity of a unit by its code. Raises `Refusal` `invalid`."""
+    found = people.unit_id(tx, unit) if unit else None
+    if unit and found is None:
+        raise invalid(Finding("unknown_unit", {"unit": unit, "parent": ""}, "unit"))
+    return found
+
+
+def admit(site: Site, tx: Tx, name: str, hashed: str, hand: Hand) -> Account:
+    """Add an account: an event. Its name is a part of its own: it can be erased, and the id stays."""
+    made = Account(site.mint(), name, hashed)
+    people.add_account(tx, made)
+    parts = {"account": {"id": made.id}, "name": name}
+    site_event(site, tx, Draft("user_added", "", "", parts, site.mint()), hand)
+    return made
+
+
+def give(
+    site: Site, tx: Tx, account_id: str, grant: Grant, code: str, start: dt.datetime, hand: Hand
+) -> Recorded:
+    """Give an account a grant: an event. Raises `Refusal` `invalid` for one beside which it cannot be."""
+    keep_apart(site, tx, account_id, grant.role, "role")
+    terms = {
+        "grant": grant.id,
+        "account": account_id,
+        "role": grant.role,
+        "unit": grant.unit_id or "",
+        "code": code,
+        "from": start.isoformat(),
+        "to": grant.until.isoformat() if grant.until else "",
+        "by": hand.actor,
+    }
+    event = Draft("grant_given", "", "", {"grant": terms}, site.mint())
+    done = site_event(site, tx, event, hand)
+    grants.add(tx, account_id, grant, start, hand.actor)
+    return done
+
+
+def take(site: Site, tx: Tx, account_id: str, grant: str, hand: Hand, reason: str = "") -> Recorded:
+    """End a grant, and what rests on it: an event and a row of its own (F9)."""
+    now = site.clock()
+    terms = {"grant": grant, "account": account_id, "by": hand.actor, "at": now.isoformat()}
+    parts = {"grant": terms, **spoken({"reason": reason})}
+    done = site_event(site, tx, Draft("grant_ended", "", "", parts, site.mint()), hand)
+    grants.end(tx, grant, now, hand.actor)
+    return done
+
+
+def keep_apart(site: Site, tx: Tx, account_id: str, role: str, field: str) -> None:
+    """Refuse a role beside one that it must not meet on one account (graded protection, level 3).
+
+    Grants of one site are given one at a time. Raises `Refusal` `invalid`.
+    """
+    sites.lock_site(tx)
+    held = clash(role, grants.roles(tx, account_id, site.clock()))
+    if held:
+        raise invalid(Finding("exclusive_roles", {"role": role, "held": held}, field))
 
 
 def revoke(site: Site, name: str, role: str, unit: str | None) -> int:
@@ -99,36 +137,44 @@ def revoke(site: Site, name: str, role: str, unit: str | None) -> int:
         held = [] if missing else grants.running(tx, found.id, role, unit_id, now)
         if not held:
             raise Refusal("not_found", {"kind": "grant", "name": f"{role} {unit or ''}".strip()})
-        end_grants(site, tx, found.id, held, now)
+        for one in held:
+            take(site, tx, found.id, one, site.shell())
         return len(held)
 
     return site.database.write(work)
 
 
-def end_grants(site: Site, tx: Tx, account_id: str, held: Sequence[str], now: dt.datetime) -> None:
-    """End grants of an account from the command line, each by an event and a row of its own (F9)."""
-    for one in held:
-        terms = {"grant": one, "account": account_id, "by": SHELL, "at": now.isoformat()}
-        event = Draft("grant_ended", "", "", {"grant": terms}, site.mint())
-        site_event(site, tx, event, site.shell())
-        grants.end(tx, one, now, SHELL)
+def sign_in(
+    site: Site, username: str, password: str, address: str = "", otp: str = ""
+) -> TokenView:
+    """Exchange a name and password, and a code where there is a second factor, for tokens.
 
-
-def hashed(password: str) -> str:
-    """A password as it is kept."""
-    return _hasher().hash(password)
-
-
-def sign_in(site: Site, username: str, password: str) -> TokenView:
-    """Exchange a name and password for a bearer token.
-
-    Raises `Refusal` `unauthorized`, in the same time whether or not the name is known.
+    Raises `Refusal` `unauthorized`, in the same time whether or not the name is known,
+    `otp_required`, and `too_many_attempts` where so many failed that none is heard.
     """
+    attempt = attempts.of(site, username, address)
+    attempts.hear(site, attempt)
     found = site.database.read(lambda tx: people.account(tx, username))
-    good = _hasher().verify(password, found.password_hash if found else _nobody())
-    if found is None or not good:
+    good = passwords.fits(password, found.password_hash if found else None)
+    if found is None or not good or found.disabled:
         raise Refusal("unauthorized", {"why": "credentials"})
-    return _token(site, found.id, "password", site.settings.token_minutes)
+    account_id = found.id
+
+    def work(tx: Tx) -> TokenView | Refusal:
+        if factors.there(tx, account_id):
+            if not otp:
+                attempts.undecided(site, tx, attempt)
+                return Refusal("otp_required")
+            if not factors.accept(site, tx, account_id, otp):
+                return Refusal("unauthorized", {"why": "otp"})
+        attempts.passed(site, tx, attempt)
+        kind = tokens.signed_in(site, "password", factors.scopes(site, tx, account_id))
+        return tokens.issue(site, tx, account_id, kind)[1]
+
+    made = site.database.write(work)  # what was counted stays counted
+    if isinstance(made, Refusal):
+        raise made
+    return made
 
 
 def shell_token(site: Site, name: str) -> TokenView:
@@ -141,22 +187,35 @@ def shell_token(site: Site, name: str) -> TokenView:
     found = site.database.read(lambda tx: people.account(tx, name))
     if found is None:
         raise Refusal("not_found", {"kind": "user", "name": name})
-    return _token(site, found.id, SHELL, site.settings.shell_token_minutes)
+    account_id, life = found.id, dt.timedelta(minutes=site.settings.shell_token_minutes)
+
+    def work(tx: Tx) -> TokenView:
+        parts = {"token": {"account": account_id}}
+        event = Draft("token_issued", "", "", parts, site.mint())
+        site_event(site, tx, event, site.shell())
+        kind = Kind(SHELL, f"{SHELL}:{event.id}", tokens.OF_A_SERVICE, life, life)
+        return tokens.issue(site, tx, account_id, kind)[1]
+
+    return site.database.write(work)
 
 
-def authenticate(site: Site, token: str | None, lang: str) -> Reader:
-    """The person behind a bearer token. Raises `Refusal` `unauthorized`."""
+def authenticate(site: Site, token: str | None, lang: str, needs: str = tokens.READ) -> Reader:
+    """The person behind a bearer token.
+
+    Raises `Refusal` `unauthorized`, and `scope_missing` where the token is not meant for this.
+    """
     if not token:
         raise Refusal("unauthorized", {"why": "token"})
-    digest = sha256(token.encode()).digest()
-    now = site.clock()
+    digest, now = tokens.digest_of(token), site.clock()
     found = site.database.glance(lambda tx: people.holder(tx, digest, now))
-    if found is None or (found[2].startswith(SHELL) and not site.settings.shell_tokens):
+    if found is None or (found.via.startswith(SHELL) and not site.settings.shell_tokens):
         raise Refusal("unauthorized", {"why": "token"})
-    user_id, name, via, held = found
+    if needs not in found.scopes:
+        raise Refusal("scope_missing", {"scope": needs})
+    held = found.grants
     if any(grant.line for grant in held):
         held = site.database.read(lambda tx: grants.resting(tx, held, now))
-    return Reader(user_id, name, tuple(held), lang, via)
+    return Reader(found.id, found.name, tuple(held), lang, found.via, found.family, found.scopes)
 
 
 def standings(site: Site, tx: Tx, reader: Reader, tree: Tree) -> list[Standing]:
@@ -179,46 +238,14 @@ def hand(site: Site, reader: Reader, grant: str) -> Hand:
     return Hand(reader.user_id, grant, site.mint, via, reader.delegators(grant))
 
 
-def _token(site: Site, account_id: str, via: str, minutes: int) -> TokenView:
-    token = secrets.token_urlsafe(32)
-
-    def work(tx: Tx) -> None:
-        origin = via
-        if via == SHELL:
-            event = site.mint()
-            site_event(
-                site,
-                tx,
-                Draft("token_issued", "", "", {"token": {"account": account_id}}, event),
-                site.shell(),
-            )
-            origin = f"{SHELL}:{event}"
-        expires = site.clock() + dt.timedelta(minutes=minutes)
-        people.add_token(tx, sha256(token.encode()).digest(), account_id, origin, expires)
-
-    site.database.write(work)
-    return TokenView(access_token=token, expires_in=minutes * 60)
-
-
-def _account_faults(name: str, password: str, role: str, unit: str | None) -> list[Finding]:
+def account_faults(name: str, role: str, unit: str | None) -> list[Finding]:
+    """What is wrong with a name, or with a role and its place."""
     findings = []
     if not name or len(name) > 100 or not name.isprintable() or name != name.strip():
         findings.append(Finding("bad_name", {"field": "name"}, "name"))
-    if len(password) < SHORTEST_PASSWORD:
-        findings.append(Finding("short_password", {"shortest": SHORTEST_PASSWORD}, "password"))
     if role not in ROLES:
         findings.append(Finding("unknown_role", {"role": role, "known": ", ".join(ROLES)}, "role"))
     elif (role in AT_A_UNIT) != bool(unit):
         code = "role_needs_unit" if role in AT_A_UNIT else "role_without_unit"
         findings.append(Finding(code, {"role": role}, "unit"))
     return findings
-
-
-@cache
-def _hasher() -> PasswordHash:
-    return PasswordHash.recommended()  # argon2id
-
-
-@cache
-def _nobody() -> str:
-    return hashed(secrets.token_urlsafe(16))

@@ -1,7 +1,7 @@
 """What a reader is shown (blueprint, section 7). Field names are the HTTP contract's."""
 
 import datetime as dt
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 from pydantic import Field
 
@@ -20,11 +20,22 @@ class Page(View, Generic[T]):
 
 
 class TokenView(View):
-    """A bearer token and how many seconds it lives."""
+    """A bearer token, how many seconds it lives, and what it may be used for.
+
+    `refresh_token` gets the next one, once; tokens of the command line and of services have none.
+    """
 
     access_token: str
     token_type: str = "bearer"  # noqa: S105 - the OAuth word for its kind
     expires_in: int
+    refresh_token: str | None = None
+    scope: str = ""
+
+
+class SignedOutView(View):
+    """Nobody is signed in by this token, nor by any that came of the same sign-in."""
+
+    signed_out: Literal[True] = True
 
 
 class UnitView(View):

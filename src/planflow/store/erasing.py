@@ -6,6 +6,7 @@ from sqlalchemy import delete, select, update
 
 from planflow.domain.events import place_of
 from planflow.ledger.leaf import SINGLE, Entry, unseal
+from planflow.store import factors, identities
 from planflow.store.people import ACCOUNTS, TOKENS
 from planflow.store.tables import EventPartRow, EventRow, table
 from planflow.store.transaction import Tx
@@ -58,9 +59,14 @@ def event_of_account(tx: Tx, account_id: str) -> str | None:
 
 
 def close_account(tx: Tx, account_id: str, password_hash: str) -> int:
-    """Put an account's id in the place of its name, and end its tokens; how many those were."""
+    """Put an account's id in the place of its name, and drop all by which it is signed in to.
+
+    Tells how many access tokens those were.
+    """
     own = ACCOUNTS.c.id == account_id
     values = {"name": account_id, "password_hash": password_hash}
     tx.connection.execute(update(ACCOUNTS).where(own).values(**values))
+    factors.drop(tx, account_id)
+    identities.unlink(tx, account_id)
     done = tx.connection.execute(delete(TOKENS).where(TOKENS.c.account_id == account_id))
     return done.rowcount

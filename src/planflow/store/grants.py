@@ -111,6 +111,43 @@ def _not_over(tx: Tx, account_id: str, where: ColumnElement[bool], now: dt.datet
     return list(tx.connection.execute(query.order_by(GRANTS.c.id)).scalars())
 
 
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A grant of an account that is not over, begun or not."""
+
+    id: str
+    account_id: str
+    role: str
+    unit: str | None
+    start: dt.datetime
+    end: dt.datetime | None
+    line: str
+
+
+def of_accounts(tx: Tx, account_ids: Sequence[str], now: dt.datetime) -> list[Held]:
+    """What some accounts hold or will hold, in order of id."""
+    ended = exists().where(ENDS.c.grant_id == GRANTS.c.id)
+    told = (GRANTS.c.id, GRANTS.c.account_id, GRANTS.c.role, UNITS.c.code, GRANTS.c.valid_from)
+    query = (
+        select(*told, GRANTS.c.valid_to, GRANTS.c.line)
+        .outerjoin(UNITS, UNITS.c.id == GRANTS.c.unit_id)
+        .where(GRANTS.c.account_id.in_(account_ids), ~ended)
+        .where(or_(GRANTS.c.valid_to.is_(None), GRANTS.c.valid_to > now))
+    )
+    return [Held(*row) for row in tx.connection.execute(query.order_by(GRANTS.c.id))]
+
+
+def roles(tx: Tx, account_id: str, now: dt.datetime) -> set[str]:
+    """Roles of an account's grants that are not over, begun or not, given or delegated."""
+    ended = exists().where(ENDS.c.grant_id == GRANTS.c.id)
+    query = select(GRANTS.c.role).where(
+        GRANTS.c.account_id == account_id,
+        or_(GRANTS.c.valid_to.is_(None), GRANTS.c.valid_to > now),
+        ~ended,
+    )
+    return set(tx.connection.execute(query).scalars())
+
+
 def delegations(tx: Tx, account_id: str, after: str, limit: int) -> list[Delegation]:
     """Delegations that an account has a part in, as receiver or up their chain; in order of id."""
     part = or_(

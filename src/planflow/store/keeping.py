@@ -13,7 +13,7 @@ from urllib.parse import quote, unquote
 from planflow.errors import Fault
 from planflow.ledger.note import encode
 
-_KEY, _CHECKPOINT = "key", ".checkpoint"
+_KEY, _SECRETS, _CHECKPOINT = "key", "secrets-key", ".checkpoint"
 _SEED_BYTES = 32
 
 
@@ -26,6 +26,16 @@ class Keep:
     def seed(self) -> str | None:
         """The signing key's seed as base64, where there is one. Raises `Fault`."""
         return self._read(self.folder / _KEY)
+
+    def secrets(self) -> str | None:
+        """The key that seals secrets in the database, as base64. Raises `Fault`."""
+        return self._read(self.folder / _SECRETS)
+
+    def make_secrets(self) -> None:
+        """Make that key for good unless there is one. Raises `Fault`."""
+        path = self.folder / _SECRETS
+        if not path.exists():
+            self._write(path, encode(secrets.token_bytes(_SEED_BYTES)) + "\n", once=True)
 
     def make_seed(self) -> None:
         """Make a key for good unless there is one. Only its owner may read it. Raises `Fault`."""

@@ -7,11 +7,15 @@ triggers.
 from sqlalchemy import Connection, inspect, text
 
 from planflow.config import LEAST_ACCESS_DAYS
-from planflow.store import ledger_tables, tables
+from planflow.store import identity_tables, ledger_tables, tables
 from planflow.store.access_tables import AccessRecordRow
 from planflow.store.tables import METADATA
 
-INSERT_ONLY = (*tables.INSERT_ONLY, *ledger_tables.INSERT_ONLY)
+INSERT_ONLY = (
+    *tables.INSERT_ONLY,
+    *ledger_tables.INSERT_ONLY,
+    *identity_tables.INSERT_ONLY,
+)
 ERASABLE = "event_part"
 AGEING = AccessRecordRow.__tablename__  # its rows are never changed, and go once they are old
 _REFUSAL = "append_only"

@@ -141,6 +141,7 @@ class AccountRow(SQLModel, table=True):
     id: str = Field(primary_key=True)
     name: str = Field(unique=True)
     password_hash: str
+    disabled: bool = False
 
 
 class GrantRow(SQLModel, table=True):
@@ -172,13 +173,15 @@ class GrantEndRow(SQLModel, table=True):
 
 
 class TokenRow(SQLModel, table=True):
-    """A bearer token, kept as a digest."""
+    """A bearer token, kept as a digest; with its family, and what it may be used for."""
 
     __tablename__ = "token"
     digest: bytes = Field(primary_key=True, sa_type=LargeBinary)
     account_id: str
     via: str
     expires_at: dt.datetime = Field(sa_type=Moment)
+    family: str = ""
+    scopes: str = ""
 
 
 class ProtocolTextRow(SQLModel, table=True):

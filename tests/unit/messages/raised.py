@@ -83,7 +83,7 @@ COMPUTED = {
     ("src/planflow/protocol/source.py", "located"): PASSED_ON,
     ("src/planflow/protocol/source.py", "_fault"): PASSED_ON,
     ("src/planflow/protocol/source.py", "_give_up"): PASSED_ON,
-    ("src/planflow/services/people.py", "_account_faults"): Made(
+    ("src/planflow/services/people.py", "account_faults"): Made(
         codes=("role_needs_unit", "role_without_unit")
     ),
     ("src/planflow/store/audit/erasures.py", "_finding"): Made(
