@@ -189,7 +189,8 @@ def raised(kind: str, *besides: str) -> set[str]:
 
 def test_every_refusal_has_a_status_and_a_sentence() -> None:
     about_what_was_sent = {"invalid", "key_reused", "protocol_invalid", "units_invalid"}
-    unserved = {"shell_tokens_off", "other_log"}  # of the command line and the sequencer
+    # of the command line and the sequencer
+    unserved = {"shell_tokens_off", "other_log", "erased_already", "part_stays"}
     assert raised("Refusal", *UNSERVED) - unserved - set(STATUS) <= about_what_was_sent
     for lang in ("zh", "en"):
         assert raised("Refusal") | raised("Fault") <= set(catalogue(lang))
