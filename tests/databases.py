@@ -24,6 +24,7 @@ from planflow.services.site import open_site
 from tests.world import TREE, USERS, World
 
 KINDS = ("sqlite", "postgresql")
+LONGEST_RUN = 600  # minutes: tokens of the templates' people are good in the longest soak
 Make = Callable[
     [str], dict[str, str]
 ]  # fills the empty database at an address; tokens of its people
@@ -43,7 +44,7 @@ def migrate_it(url: str) -> dict[str, str]:
 
 def people_it(url: str) -> dict[str, str]:
     """Migrate a database and give it the units and users of `tests.world`; their tokens."""
-    site = open_site(settings(url), migrate=True)
+    site = open_site(settings(url, token_minutes=LONGEST_RUN), migrate=True)
     try:
         world = World(site)
         world.units(TREE)
