@@ -73,7 +73,7 @@ def step(bench: Bench, clients: int, times: int) -> Iterator[str]:
 def auditing(bench: Bench, events: int) -> Iterator[str]:
     """Chain and tree over stored bytes, on one core: the leaves of the site again and again."""
     query = text("SELECT leaf FROM event ORDER BY stream, seq LIMIT 1000")
-    with bench.site.database.engine.connect() as connection:
+    with bench.site.records.engine.connect() as connection:
         stored = [bytes(row.leaf) for row in connection.execute(query)]
     leaves = list(itertools.islice(itertools.cycle(stored), events))
     started = time.perf_counter()
@@ -94,7 +94,7 @@ def whole(bench: Bench, url: str, clients: int, sizes: Sequence[int]) -> Iterato
     count = text("SELECT count(*) FROM event")
     environment = {**os.environ, "PLANFLOW_DATABASE_URL": url}
     for size in sizes:
-        with bench.site.database.engine.connect() as connection:
+        with bench.site.records.engine.connect() as connection:
             missing = size - int(connection.execute(count).scalar_one())
         rate([one.step for one in ours], max(0, missing) // clients)
         Sequencer.of(bench.site).advance()

@@ -61,7 +61,7 @@ class Bench:
                 accounts.add_token(tx, digest, account.id, "bench", now + dt.timedelta(days=1))
                 self.tokens[code] = token
 
-        site.database.write(work)
+        site.records.write(work)
 
     def call(self, body: Any = None, version: int | None = None) -> Call:
         """An unsafe call as it would come in over HTTP."""

@@ -159,7 +159,7 @@ class World:
         query = select(rows.c.code, rows.c.level, rows.c.parent_code, rows.c.no_task)
         query = query.where(rows.c.cycle_id == (cycle or self.name), rows.c.gone.is_(False))
         query = query.order_by(rows.c.path)
-        found = self.site.database.read(lambda tx: tx.connection.execute(query).all())
+        found = self.site.records.read(lambda tx: tx.connection.execute(query).all())
         return {row.code: Place(row.code, row.level, row.parent_code, row.no_task) for row in found}
 
     # Cycles and rounds
@@ -289,7 +289,7 @@ class World:
         same = and_(rows.c.cycle_id == tree.c.cycle_id, rows.c.unit_id == tree.c.unit_id)
         query = select(rows.c.version).select_from(rows.join(tree, same))
         query = query.where(tree.c.cycle_id == (cycle or self.name), tree.c.code == unit)
-        row = self.site.database.read(lambda tx: tx.connection.execute(query).first())
+        row = self.site.records.read(lambda tx: tx.connection.execute(query).first())
         return int(row.version) if row else 0
 
     def act(
@@ -500,7 +500,7 @@ class Refused:
 def snapshot(site: Site) -> Snapshot:
     """Every row of every table but the tokens."""
     tables = [one for name, one in sorted(METADATA.tables.items()) if name != "token"]
-    return site.database.read(
+    return site.records.read(
         lambda tx: {
             one.name: sorted((tuple(row) for row in tx.connection.execute(select(one))), key=repr)
             for one in tables

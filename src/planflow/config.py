@@ -153,6 +153,11 @@ class Settings(Watching, Limits):
         description="The owner's address for `planflow migrate`, where the application's role owns "
         "nothing (PostgreSQL)",
     )
+    records_url: SecretStr | None = Field(
+        default=None,
+        description="The address for what keeps the records (sequencer, audit, jobs), where that has "
+        "a role of its own (PostgreSQL); by default the same as `PLANFLOW_DATABASE_URL`",
+    )
     protocols: Path | None = Field(
         default=None, description="A folder of protocol files beside the bundled ones"
     )

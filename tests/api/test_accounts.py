@@ -226,7 +226,7 @@ def test_every_change_is_an_event_that_names_nobody(apart: World) -> None:
     apart.http.post("/api/v1/auth/revoke", data={"token": token})
     site = open_site(apart.place)  # type: ignore[attr-defined]
     query = text("SELECT kind, leaf FROM event WHERE stream = 'site'")
-    rows = site.database.read(lambda tx: tx.connection.execute(query).all())
+    rows = site.records.read(lambda tx: tx.connection.execute(query).all())
     site.close()
     kinds = {row.kind for row in rows}
     assert kinds >= {

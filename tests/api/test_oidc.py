@@ -215,7 +215,7 @@ def test_links_are_a_security_admins_to_make_and_end(sound: World) -> None:
 def test_a_link_names_nobody_in_its_leaf(sound: World, provider: str) -> None:
     site = open_site(sound.http.app.state.settings)  # type: ignore[attr-defined]
     query = text("SELECT leaf FROM event WHERE kind = 'identity_linked'")
-    leaves = site.database.read(lambda tx: list(tx.connection.execute(query).scalars()))
+    leaves = site.records.read(lambda tx: list(tx.connection.execute(query).scalars()))
     site.close()
     assert leaves
     assert not any(SUBJECT.encode() in bytes(leaf) for leaf in leaves)

@@ -149,10 +149,10 @@ def test_the_latest_cycle(negotiated: Cli) -> None:
 
 def test_looking_leaves_a_trace(negotiated: Cli) -> None:
     with opened() as site:
-        before = site.database.read(_tokens)
+        before = site.records.read(_tokens)
     negotiated("show", "K", "--as", "county-K")
     with opened() as site:
-        assert site.database.read(_tokens) == before + 1
+        assert site.records.read(_tokens) == before + 1
 
 
 def _tokens(tx: Any) -> int:

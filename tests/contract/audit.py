@@ -56,7 +56,7 @@ class Audit:
 
 def audit(site: Site) -> Audit:
     """Check the whole database; raises AssertionError naming the stream."""
-    return site.database.read(audit_of)
+    return site.records.read(audit_of)
 
 
 def audit_of(tx: Tx) -> Audit:

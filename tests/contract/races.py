@@ -96,7 +96,7 @@ class Arena:
             "ON p.cycle_id = u.cycle_id AND p.unit_id = u.unit_id WHERE u.cycle_id = :cycle"
         )
         where = {"cycle": self.world.name}
-        rows = self.world.site.database.read(lambda tx: tx.connection.execute(query, where).all())
+        rows = self.world.site.records.read(lambda tx: tx.connection.execute(query, where).all())
         empty = {"state": "waiting", "rounds": {}}
         return {
             row.code: empty | json.loads(row.body) | {"parent": row.parent_code} for row in rows
@@ -110,7 +110,7 @@ class Arena:
             "WHERE u.cycle_id = :cycle AND u.code = :unit"
         )
         where = {"cycle": self.world.name, "unit": unit}
-        return self.world.site.database.read(
+        return self.world.site.records.read(
             lambda tx: int(tx.connection.execute(query, where).scalar_one())
         )
 

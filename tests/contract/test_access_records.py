@@ -47,7 +47,7 @@ HALF_A_YEAR = 180
 def recorded(world: World) -> list[Any]:
     """All records as they are stored, oldest first."""
     query = RECORDS.select().order_by(RECORDS.c.recorded_at, RECORDS.c.id)
-    return list(world.site.database.read(lambda tx: tx.connection.execute(query).all()))
+    return list(world.site.records.read(lambda tx: tx.connection.execute(query).all()))
 
 
 def told(world: World, work: Callable[[], Any]) -> list[tuple[str, str, str, int]]:
@@ -59,7 +59,7 @@ def told(world: World, work: Callable[[], Any]) -> list[tuple[str, str, str, int
 
 
 def unit(world: World, code: str) -> str:
-    return str(world.site.database.read(lambda tx: accounts.unit_id(tx, code)))
+    return str(world.site.records.read(lambda tx: accounts.unit_id(tx, code)))
 
 
 def look(world: World, who: str, limit: int = 100, **wanted: Any) -> list[AccessView]:
@@ -183,7 +183,7 @@ def test_it_is_read_before_it_is_recorded_and_recorded_before_it_is_answered(
 ) -> None:
     """The reading unit of work writes nothing: it runs where nothing can be written."""
     order: list[str] = []
-    database = world.site.database
+    database = world.site.records
     plain, events = type(database).write, surveys.events
 
     def write(self: Any, work: Any) -> Any:
@@ -271,14 +271,14 @@ def old(world: World, days: float) -> str:
     """A record as it would be, had it been written some days ago."""
     own, at = world.site.mint(), dt.datetime.now(dt.UTC) - dt.timedelta(days=days)
     row = [(own, Access("history", "", "c1", unit(world, "A"), 1))]
-    world.site.database.write(lambda tx: accesses.add(tx, "somebody", at, row))
+    world.site.records.write(lambda tx: accesses.add(tx, "somebody", at, row))
     return own
 
 
 def events_of(site: Site, kind: str) -> list[Any]:
     events = METADATA.tables["event"]
     query = events.select().where(events.c.kind == kind)
-    return list(site.database.read(lambda tx: tx.connection.execute(query).all()))
+    return list(site.records.read(lambda tx: tx.connection.execute(query).all()))
 
 
 def test_what_was_kept_long_enough_is_pruned_by_an_event(world: World) -> None:

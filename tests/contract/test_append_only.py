@@ -20,16 +20,19 @@ import pytest
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
+from pydantic import SecretStr
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
+from planflow.config import Settings
 from planflow.errors import Fault
 from planflow.services import keys, people, tokens
 from planflow.services.sequencing import Sequencer
 from planflow.services.site import Site, open_site
 from planflow.store import ledger
+from planflow.store.beginning import APPLICATION, RECORDS
 from planflow.store.ledger import LogTree
 from planflow.store.transaction import Tx, sqlite_module
 from tests.conftest import Park, peopled
@@ -170,7 +173,7 @@ def play_on(world: World) -> None:
         site = replace(world.site, settings=kept)
         keys.keep(site).make_seed()
         assert Sequencer.of(site).advance() > 0
-    world.site.database.write(a_long_log)
+    world.site.records.write(a_long_log)
 
 
 def test_every_table_is_history_or_is_meant_to_change(database_url: str) -> None:
@@ -286,7 +289,12 @@ class Divided:
 
     owner: str
     application: str
+    records: str
     role: str
+
+    def settings(self, owner: str | None = None) -> Settings:
+        """Settings of a site in it."""
+        return settings(self.application, owner, records_url=SecretStr(self.records))
 
 
 @pytest.fixture
@@ -294,18 +302,22 @@ def divided(park: Park) -> Divided:
     server = park["postgresql"]
     assert isinstance(server, Server)
     database = make_url(server.empty()).database or ""
-    owner, role = f"owner_{database}", f"app-{database}"
+    owner, role, records = f"owner_{database}", f"app-{database}", f"records-{database}"
+    server.migrated()  # the roles that planflow works in are one server's
     server.run(
         f'CREATE ROLE "{owner}" LOGIN',
-        f'CREATE ROLE "{role}" LOGIN',
+        f'CREATE ROLE "{role}" LOGIN IN ROLE {APPLICATION}',
+        f'CREATE ROLE "{records}" LOGIN IN ROLE {RECORDS}',
         f'ALTER DATABASE "{database}" OWNER TO "{owner}"',
     )
-    return Divided(server.url(database, owner), server.url(database, role), role)
+    addresses = (server.url(database, one) for one in (owner, role, records))
+    owned, application, kept = addresses
+    return Divided(owned, application, kept, role)
 
 
 @pytest.fixture
 def divided_site(divided: Divided) -> Iterator[Site]:
-    site = open_site(settings(divided.application, divided.owner), migrate=True)
+    site = open_site(divided.settings(divided.owner), migrate=True)
     yield site
     site.close()
 
@@ -345,26 +357,47 @@ def test_a_role_that_owns_nothing_runs_a_whole_cycle(divided_site: Site, divided
     with engine_of(divided.application).connect() as connection:
         assert connection.execute(text("SELECT current_user")).scalar_one() == divided.role
         assert connection.execute(owned).scalar_one() == 0
-        connection.rollback()
-        count = assault(connection, HISTORY, NO_RIGHT, TRIGGER)
+        seeing_all_of(connection, "next")
+        count = assault(connection, {"extension"}, NO_RIGHT, TRIGGER)
+        seeing_all_of(connection, "c1")
+        count += assault(connection, HISTORY - {"extension"}, NO_RIGHT, TRIGGER)
         count += assault(connection, {ERASABLE}, NO_RIGHT, TRIGGER)
+        for statement in STRUCTURE:
+            refused(connection, statement, *NOT_OWNER)
+    with engine_of(divided.records).connect() as connection:
+        count += assault(connection, HISTORY, NO_RIGHT, TRIGGER)
         for statement in STRUCTURE:
             refused(connection, statement, *NOT_OWNER)
     with engine_of(divided.owner).connect() as connection:
         count += assault(connection, HISTORY | {ERASABLE}, TRIGGER)
-    print(f"{count} statements refused, and {len(STRUCTURE)} on tables, triggers and functions")
+    print(
+        f"{count} statements refused, and twice {len(STRUCTURE)} on tables, triggers and functions"
+    )
+
+
+def seeing_all_of(connection: Connection, cycle: str) -> None:
+    """Let the application's role see a cycle whole, as for its root, as long as the connection lasts."""
+    for name, value in {"cycle": cycle, "whole": cycle, "paths": "R"}.items():
+        setting = {"name": f"planflow.{name}", "value": value}
+        connection.execute(text("SELECT set_config(:name, :value, false)"), setting)
+    connection.commit()
 
 
 def test_the_role_cannot_migrate_and_is_told_so(divided: Divided) -> None:
     with pytest.raises(Fault) as caught:
-        open_site(settings(divided.application), migrate=True)
+        open_site(divided.settings(), migrate=True)
     assert caught.value.code == "database_readonly"
 
 
-def test_the_role_may_erase_an_entry(divided_site: Site, divided: Divided) -> None:
+def test_whoever_keeps_the_records_may_erase_an_entry_and_nobody_else(
+    divided_site: Site, divided: Divided
+) -> None:
     a_world_of_its_own(divided_site)
+    erase = "UPDATE event_part SET salt = NULL, value = NULL"
     with engine_of(divided.application).connect() as connection:
-        done = connection.execute(text("UPDATE event_part SET salt = NULL, value = NULL"))
+        refused(connection, erase, NO_RIGHT)
+    with engine_of(divided.records).connect() as connection:
+        done = connection.execute(text(erase))
         connection.commit()
         assert done.rowcount > 0
         back = "UPDATE event_part SET salt = digest, value = digest"

@@ -135,8 +135,8 @@ def walked(databases: Databases, examples: int) -> None:
         with a_site(databases) as site:
             world = peopled(site, databases)
             Walk(world, Random(number)).whole()
-            told = site.database.read(lambda tx: Told.of(tx, world.name))
-            instants.append(site.database.read(lambda tx: as_it_was(tx, told, world.name)))
+            told = site.records.read(lambda tx: Told.of(tx, world.name))
+            instants.append(site.records.read(lambda tx: as_it_was(tx, told, world.name)))
             kinds.update(told.kinds)
 
     walk()
@@ -165,7 +165,7 @@ def split_on_the_way(world: World) -> list[dt.datetime]:
     into = [{"unit": "S1", "weight": 2}, {"unit": "S2", "weight": 1}]
     world.change_tree({"split": {"unit": "A", "into": into}})
     world.issue("R", {"C": {"persons": 100, "villages": 100, "county_exit": 1}})
-    return world.site.database.read(lambda tx: Told.of(tx, world.name).every())
+    return world.site.records.read(lambda tx: Told.of(tx, world.name).every())
 
 
 def board(world: World, who: str, moment: dt.datetime, **part: Any) -> dict[str, PlanView]:
@@ -237,7 +237,7 @@ def test_a_page_of_then_takes_a_fixed_number_of_statements(world: World) -> None
         def one_more(*_: object, told: list[int] = count) -> None:
             told[0] += 1
 
-        engine = world.site.database.engine
+        engine = world.site.records.engine
         listening.listen(engine, "before_cursor_execute", one_more)
         reader = world.readers["region"]
         services.list_then(world.site, reader, world.name, moment, Part(), None, limit)

@@ -185,7 +185,7 @@ def test_what_was_erased_is_a_digest(world: World) -> None:
     world.play_until("down1")
     signed(world)
     before = verify(plan(world, "region", "A"))
-    with world.site.database.engine.begin() as connection:
+    with world.site.records.engine.begin() as connection:
         connection.execute(
             text("UPDATE event_part SET salt = NULL, value = NULL WHERE part = 'figures'")
         )

@@ -90,7 +90,7 @@ def test_the_erasure_is_told_with_its_reason_in_the_cycles_own_stream(world: Wor
     done = erasing.erase(world.site, event, "texts", WHY)
     rows = METADATA.tables["event"]
     query = rows.select().where(rows.c.id == done.by)
-    [told] = world.site.database.read(lambda tx: tx.connection.execute(query).all())
+    [told] = world.site.records.read(lambda tx: tx.connection.execute(query).all())
     assert (told.stream, told.kind, told.actor) == ("cycle/c1", "part_erased", "shell")
     assert event.encode() in told.leaf
     assert held(world.site, WHY) == ["event_part"]
@@ -115,7 +115,7 @@ def test_what_states_rest_on_cannot_be_erased(world: World) -> None:
     submitted = world.history("A", "a")[0]
     rows = METADATA.tables["event"]
     query = rows.select().where(rows.c.kind.in_(["user_added", "units_imported"]))
-    found = world.site.database.read(lambda tx: tx.connection.execute(query).all())
+    found = world.site.records.read(lambda tx: tx.connection.execute(query).all())
     kinds = {row.kind: row.id for row in found}
     for of, part, why in (
         (submitted.id, "figures", "state"),
@@ -172,7 +172,7 @@ def test_a_person_is_erased_and_what_they_did_stays(world: World) -> None:
     people.add_user(world.site, name, PASSWORD, "planner", "A")  # somebody else by that name
     assert people.sign_in(world.site, name, PASSWORD).access_token
     assert looked(world.site).findings == []
-    with world.site.database.engine.begin() as connection:
+    with world.site.records.engine.begin() as connection:
         bend = text("UPDATE account SET name = 'x' WHERE id = :own")
         assert connection.execute(bend, {"own": done.pseudonym}).rowcount == 1
     [found] = looked(world.site).findings
@@ -192,7 +192,7 @@ def test_nothing_of_it_stays_in_an_embedded_database(world: World, url: str) -> 
 
 def test_an_erasure_that_nobody_recorded_is_found(world: World) -> None:
     event = returned(world)
-    with world.site.database.engine.begin() as connection:
+    with world.site.records.engine.begin() as connection:
         erase = "UPDATE event_part SET salt = NULL, value = NULL WHERE part = 'texts'"
         assert connection.execute(text(erase)).rowcount == 1
     [found] = looked(world.site).findings
@@ -206,7 +206,7 @@ def test_what_was_erased_and_is_there_again_is_found(world: World) -> None:
     event = returned(world)
     query = text("SELECT salt, value FROM event_part WHERE event_id = :event AND part = 'texts'")
     back = "UPDATE event_part SET salt = :salt, value = :value"
-    engine = world.site.database.engine
+    engine = world.site.records.engine
     with engine.connect() as connection:
         kept = connection.execute(query, {"event": event}).mappings().one()
     erasing.erase(world.site, event, "texts", WHY)
@@ -224,7 +224,7 @@ def test_a_dropped_practice_is_erased_from_as_well(world: World) -> None:
     world.drop()
     rows = METADATA.tables["event"]
     query = rows.select().where(rows.c.kind == "cycle_dropped")
-    [told] = world.site.database.read(lambda tx: tx.connection.execute(query).all())
+    [told] = world.site.records.read(lambda tx: tx.connection.execute(query).all())
     assert erasing.erase(world.site, told.id, "texts", WHY).count == 1
     Sequencer.of(world.site).advance()
     assert looked(world.site).findings == []

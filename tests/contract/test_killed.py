@@ -68,7 +68,7 @@ def nobody_in(databases: Databases, url: str) -> None:
 
 
 def events(site: Site) -> list[str]:
-    with site.database.engine.connect() as connection:
+    with site.records.engine.connect() as connection:
         return list(connection.execute(text("SELECT id FROM event")).scalars())
 
 
@@ -155,6 +155,8 @@ def kill_many(databases: Databases, folder: Path, number: int) -> None:
             check(databases, url, own / "kept", own / "page", told)
             databases.drop(url)
             shutil.rmtree(own)
+            if told["killed"] % 100 == 0 and ended == "killed":
+                print(dict(sorted(told.items())), flush=True)
     print(dict(sorted(told.items())))
 
 

@@ -138,7 +138,7 @@ def report(world: World, times: int = 1) -> None:
 
 
 def read(site: Site, query: str, **values: Any) -> list[Any]:
-    return list(site.database.read(lambda tx: tx.connection.execute(text(query), values).all()))
+    return list(site.records.read(lambda tx: tx.connection.execute(text(query), values).all()))
 
 
 def faulted(code: str, act: Callable[[], object]) -> PlanflowError:
@@ -192,7 +192,7 @@ def test_a_receipt_is_pending_until_a_checkpoint_covers_it(world: World) -> None
     reader = world.readers["a"]
     faulted("receipt_pending", lambda: reading.receipt(world.site, reader, event))
     sequencer = Sequencer.of(world.site)
-    world.site.database.write(lambda tx: sequencer._place(tx, LOG))
+    world.site.records.write(lambda tx: sequencer._place(tx, LOG))
     faulted("receipt_pending", lambda: reading.receipt(world.site, reader, event))
     advance(world.site)
     assert reading.receipt(world.site, reader, event).position == 2
@@ -239,7 +239,7 @@ def test_large_trees_have_full_tiles(place: Place) -> None:
             assert proofs.includes(root, size, index, hashes[index], proof)
         assert len(ledger.hashes(tx, tree, tiles.Tile(1, 0, 2))) == 64
 
-    site.database.write(work)
+    site.records.write(work)
     site.close()
 
 
@@ -258,7 +258,7 @@ def test_an_event_committed_late_is_placed_late_and_never_lost(
         append_site(tx, sites.lock_site(tx), late, pen, LOG)
 
     if isinstance(databases, Server):
-        with site.database.engine.connect() as connection:
+        with site.records.engine.connect() as connection:
             write(Tx(connection, locks=True))
             report(world)  # begins later, commits earlier
             assert advance(site) == 2
@@ -268,7 +268,7 @@ def test_an_event_committed_late_is_placed_late_and_never_lost(
         report(world)
         assert advance(site) == 2
         middle = bundle(world, "region", "c1")
-        site.database.write(write)
+        site.records.write(write)
     report(world)
     assert advance(site) == 3
     after = bundle(world, "region", "c1")
@@ -372,7 +372,7 @@ def fill(site: Site, count: int) -> None:
             draft = Draft("token_issued", "", "", {}, site.mint())
             append_site(tx, sites.lock_site(tx), draft, site.pen(site.shell()))
 
-    site.database.write(work)
+    site.records.write(work)
 
 
 def test_full_tiles_are_read_back_too(place: Place) -> None:
@@ -391,7 +391,7 @@ def test_full_tiles_are_read_back_too(place: Place) -> None:
     key = sequencer.signer.key
     checkpoint.check_receipt(told.receipt, base64.b64decode(told.leaf), key)
     fill(site, 300)
-    assert site.database.write(lambda tx: sequencer._place(tx, "site")) == 300
+    assert site.records.write(lambda tx: sequencer._place(tx, "site")) == 300
     place.tamper("UPDATE ledger_tile SET root = :hash WHERE number = 4", hash=bytes(32))
     faulted("ledger_mismatch", lambda: advance(site))
     place.tamper("UPDATE ledger_tile SET root = :hash WHERE number = 2", hash=bytes(32))
@@ -428,7 +428,7 @@ def test_it_reads_back_before_it_signs(world: World, place: Place, what: str) ->
     )
     report(world)
     sequencer = Sequencer.of(world.site)
-    assert world.site.database.write(lambda tx: sequencer._place(tx, LOG)) == 2
+    assert world.site.records.write(lambda tx: sequencer._place(tx, LOG)) == 2
     last = signed[0].size + 1
     place.tamper(TAMPERINGS[what], leaf=b'{"id":"x","log":"y"}', hash=bytes(32), last=last)
     fault = faulted("ledger_mismatch", lambda: advance(world.site))

@@ -68,7 +68,7 @@ def test_processes_that_start_together_may_all_migrate(databases: Databases) -> 
     assert len(set(lines)) == 1
     site = open_site(settings(url))
     query = text("SELECT count(*) FROM site")
-    assert site.database.read(lambda tx: tx.connection.execute(query).scalar_one()) == 1
+    assert site.records.read(lambda tx: tx.connection.execute(query).scalar_one()) == 1
     site.close()
 
 
@@ -166,6 +166,6 @@ def test_people_may_act_while_processes_start(databases: Databases) -> None:
     assert set(states) == {"up1.submitted", "up1.drafting"}
     if not site.database.embedded:
         query = text("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()")
-        assert site.database.read(lambda tx: tx.connection.execute(query).scalar_one()) == 0
+        assert site.records.read(lambda tx: tx.connection.execute(query).scalar_one()) == 0
     print(f"{len(states)} acts beside {len(lines)} migrations; {audit(site).events} events")
     site.close()

@@ -86,7 +86,7 @@ def deadlocks(site: Site) -> int:
     if site.database.embedded:
         return 0
     query = text("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()")
-    return site.database.read(lambda tx: int(tx.connection.execute(query).scalar_one()))
+    return site.records.read(lambda tx: int(tx.connection.execute(query).scalar_one()))
 
 
 @each_race
@@ -127,4 +127,4 @@ def test_a_key_still_running_is_refused_and_its_first_call_takes_effect(park: Pa
 def waiting(site: Site) -> bool:
     """Whether somebody waits for a lock."""
     query = text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
-    return site.database.read(lambda tx: bool(tx.connection.execute(query).scalar_one()))
+    return site.records.read(lambda tx: bool(tx.connection.execute(query).scalar_one()))

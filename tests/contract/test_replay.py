@@ -105,7 +105,7 @@ ERASE = "UPDATE event_part SET salt = NULL, value = NULL WHERE event_id = :event
 def test_an_erased_entry_leaves_every_chain_verifying(world: World) -> None:
     world.play_all()
     erased: Counter[str] = Counter()
-    with world.site.database.engine.connect() as connection:
+    with world.site.records.engine.connect() as connection:
         tx = Tx(connection, locks=False)
         kinds = {row.id: row.kind for row in rows_of(connection, "event")}
         entries = rows_of(connection, "event_part")
@@ -125,7 +125,7 @@ def test_erased_texts_change_no_state(world: World) -> None:
     """F2: a free text is in no state, so that it can be erased and replay still gives the same."""
     world.play_all()
     texts = text("UPDATE event_part SET salt = NULL, value = NULL WHERE part = 'texts'")
-    with world.site.database.engine.begin() as connection:
+    with world.site.records.engine.begin() as connection:
         assert connection.execute(texts).rowcount >= 1
     audit(world.site)
     assert world.history("C")
@@ -137,6 +137,7 @@ def test_erased_texts_change_no_state(world: World) -> None:
 def unprotected(connection: Connection) -> None:
     """Take the triggers off a copy, as somebody with the file in hand could."""
     if connection.dialect.name == "postgresql":
+        connection.execute(text("RESET ROLE"))  # the owner's
         for name in ("event", "event_part"):
             connection.execute(text(f"ALTER TABLE {name} DISABLE TRIGGER ALL"))
     else:
@@ -180,7 +181,7 @@ def tamperings(event: Any, entries: list[Any], chance: Random) -> Iterator[tuple
 def test_any_change_is_found_at_its_event(world: World) -> None:
     world.play_all()
     chance, found = Random(SEED), Counter[str]()
-    with world.site.database.engine.connect() as connection:
+    with world.site.records.engine.connect() as connection:
         unprotected(connection)
         tx = Tx(connection, locks=False)
         events = rows_of(connection, "event")
@@ -219,7 +220,7 @@ def test_an_event_missing_or_moved_is_found_at_its_place(
 ) -> None:
     world.play_all()
     count = 0
-    with world.site.database.engine.connect() as connection:
+    with world.site.records.engine.connect() as connection:
         unprotected(connection)
         tx = Tx(connection, locks=False)
         for stream in streams(connection):
@@ -251,7 +252,7 @@ def test_the_audit_sees_a_row_that_is_not_its_event(world: World) -> None:
         "DELETE FROM figure",
         "DELETE FROM plan_state WHERE position = 2",
     ]
-    with world.site.database.engine.connect() as connection:
+    with world.site.records.engine.connect() as connection:
         unprotected(connection)
         if connection.dialect.name == "postgresql":
             for name in ("plan_state", "figure", "commitment", "cycle_state"):
@@ -266,7 +267,9 @@ def test_the_audit_sees_a_row_that_is_not_its_event(world: World) -> None:
 @contextmanager
 def bent(site: Site, statement: str) -> Iterator[Tx]:
     """A unit of work with a change that is not kept."""
-    with site.database.engine.connect() as connection:
+    with site.records.engine.connect() as connection:
+        if connection.dialect.name == "postgresql":
+            connection.execute(text("RESET ROLE"))
         assert connection.execute(text(statement)).rowcount >= 1
         yield Tx(connection, locks=False)
         connection.rollback()

@@ -65,7 +65,7 @@ def stored(world: World) -> list[Any]:
 
 def _rows(world: World, name: str) -> list[Any]:
     query = METADATA.tables[name].select()
-    return list(world.site.database.read(lambda tx: tx.connection.execute(query).all()))
+    return list(world.site.records.read(lambda tx: tx.connection.execute(query).all()))
 
 
 def test_each_filter_finds_what_looking_at_every_event_finds(world: World) -> None:
@@ -163,7 +163,7 @@ def test_no_search_reads_a_whole_table(world: World) -> None:
             rows = tx.connection.exec_driver_sql(sql, tuple(map(_bound, values)))
             told += [row.detail for row in rows]
 
-        world.site.database.read(explain)
+        world.site.records.read(explain)
         assert not [line for line in plans if line.startswith("SCAN")], plans
         assert any("INDEX event_" in line for line in plans), plans
 
@@ -203,7 +203,7 @@ def test_events_that_were_there_are_found_after_the_migration(
         return [{tuple(row) for row in tx.connection.execute(one)} for one in (events, citations)]
 
     database.write(before)
-    assert database.write(after) == world.site.database.read(told)
+    assert database.write(after) == world.site.records.read(told)
     with pytest.raises(Fault):  # and history is protected again
         database.write(lambda tx: tx.connection.execute(text("UPDATE event SET actor = 'x'")))
     database.close()

@@ -73,7 +73,7 @@ def whose(site: Site, token: str, needs: str = "read") -> str:
 
 def kinds(site: Site) -> list[str]:
     query = text("SELECT kind FROM event WHERE stream = 'site' ORDER BY seq")
-    return site.database.read(lambda tx: list(tx.connection.execute(query).scalars()))
+    return site.records.read(lambda tx: list(tx.connection.execute(query).scalars()))
 
 
 # Back-off
@@ -254,7 +254,7 @@ def test_no_name_password_or_token_enters_a_leaf(world: World) -> None:
     service = shell_accounts.make_service_token(site, "b", asked)
     tokens.sign_out(site, made.access_token)
     query = text("SELECT leaf FROM event")
-    leaves = site.database.read(
+    leaves = site.records.read(
         lambda tx: b"".join(bytes(one) for one in tx.connection.execute(query).scalars())
     )
     for planted in (PASSWORD, NEW, "planted-title", made.access_token, str(service.token)):

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
@@ -19,6 +20,7 @@ from sqlalchemy.pool import NullPool
 from planflow.services import keys, people
 from planflow.services.sequencing import Sequencer
 from planflow.services.site import open_site
+from planflow.store.beginning import APPLICATION, RECORDS
 from tests.conftest import Park
 from tests.contract.audit import audit
 from tests.contract.test_append_only import a_world_of_its_own
@@ -45,6 +47,10 @@ class Place:
         return f"app_{self.database}"
 
     @property
+    def keeper(self) -> str:
+        return f"keeper_{self.database}"
+
+    @property
     def restored(self) -> str:
         return f"restored_{self.database}"
 
@@ -62,7 +68,8 @@ class Place:
         line = line.replace(f"{EXAMPLE}_restored", self.plain(self.restored))
         line = line.replace(EXAMPLE, self.plain(self.database))
         line = line.replace(RESTORED, self.restored).replace(OWNER, self.owner)
-        for name, role in (("DATABASE", self.role), ("MIGRATE", self.owner)):
+        known = (("DATABASE", self.role), ("RECORDS", self.keeper), ("MIGRATE", self.owner))
+        for name, role in known:
             address = self.server.url(self.restored, role)
             line = line.replace(f"PLANFLOW_{name}_URL=…", f"PLANFLOW_{name}_URL='{address}'")
         return line.replace("VKEY", f"'{vkey}'")
@@ -73,9 +80,11 @@ def place(park: Park) -> Place:
     server = park["postgresql"]
     assert isinstance(server, Server)
     made = Place(server, make_url(server.empty()).database or "")
+    server.migrated()  # the roles that planflow works in are one server's
     server.run(
         f'CREATE ROLE "{made.owner}" LOGIN',
-        f'CREATE ROLE "{made.role}" LOGIN',
+        f'CREATE ROLE "{made.role}" LOGIN IN ROLE {APPLICATION}',
+        f'CREATE ROLE "{made.keeper}" LOGIN IN ROLE {RECORDS}',
         f'ALTER DATABASE "{made.database}" OWNER TO "{made.owner}"',
     )
     return made
@@ -86,7 +95,8 @@ def kept(place: Place, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, 
     """A whole cycle in the database, signed; the ledger's folder, and the public key."""
     folder = tmp_path_factory.mktemp("kept")
     urls = [place.server.url(place.database, role) for role in (place.role, place.owner)]
-    site = open_site(settings(*urls, ledger_folder=folder), migrate=True)
+    records = SecretStr(place.server.url(place.database, place.keeper))
+    site = open_site(settings(*urls, ledger_folder=folder, records_url=records), migrate=True)
     try:
         keys.ready(site)
         world = a_world_of_its_own(site)
@@ -125,6 +135,7 @@ def test_the_steps_for_postgresql_run(
         "PGUSER": str(at.username),
         "PLANFLOW_LEDGER_FOLDER": str(folder),
         "PLANFLOW_DATABASE_URL": place.server.url(place.database, place.role),
+        "PLANFLOW_RECORDS_URL": place.server.url(place.database, place.keeper),
     }
     for line in lines:
         done = subprocess.run(
@@ -162,7 +173,8 @@ def protected_and_alive(place: Place) -> None:
                 pytest.raises(DBAPIError, match=r"append_only|denied"),
             ):
                 connection.execute(text(statement))
-    site = open_site(settings(urls[0]))
+    records = SecretStr(place.server.url(place.restored, place.keeper))
+    site = open_site(settings(urls[0], records_url=records))
     try:
         assert people.shell_token(site, "city").access_token
         audit(site)

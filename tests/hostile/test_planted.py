@@ -128,7 +128,7 @@ def left(tmp_path_factory: pytest.TempPathFactory) -> Left:
             negotiate(http, tokens)
             del http.headers["Authorization"]
             numbers = http.get(f"http://{one.host}:{one.port}/metrics").text
-        leaves = site.database.read(
+        leaves = site.records.read(
             lambda tx: b"\n".join(
                 bytes(row[0]) for row in tx.connection.execute(select(table(EventRow).c.leaf))
             )

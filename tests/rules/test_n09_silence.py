@@ -441,20 +441,20 @@ def surveyed(here: Timed) -> tuple[set[str], set[str]]:
     """Codes of the silent and of the otherwise unfinished, as SQL finds them."""
 
     def work(tx: Tx) -> tuple[set[str], set[str]]:
-        head = cycle_head(here.site.database, tx, here.name)
+        head = cycle_head(here.site.records, tx, here.name)
         assert head is not None
         due = silence.due_now(head.state, "up1", here.clock(), here.site.calendar)
         found = standing_at_close(head.negotiation, here.name, "up1", due)
         return set(found.codes(tx, found.silent)), set(found.codes(tx, found.unfinished))
 
-    return here.site.database.read(work)
+    return here.site.records.read(work)
 
 
 def folded(here: Timed) -> tuple[set[str], set[str]]:
     """The same, plan by plan."""
 
     def work(tx: Tx) -> tuple[set[str], set[str]]:
-        database = here.site.database
+        database = here.site.records
         head = cycle_head(database, tx, here.name)
         assert head is not None
         places = list(trees.nodes(database, tx, head.tree, ["C", "A", "B"]).values())
@@ -463,7 +463,7 @@ def folded(here: Timed) -> tuple[set[str], set[str]]:
         done = {one.own.unit.code for one in scenes if one.state(one.own) == "up1.accepted"}
         return silent, {one.code for one in places} - silent - done
 
-    return here.site.database.read(work)
+    return here.site.records.read(work)
 
 
 # However many
@@ -520,7 +520,7 @@ def tree(villages: int) -> Iterator[str]:
 
 
 def counted(site: Site) -> dict[str, int]:
-    return site.database.read(
+    return site.records.read(
         lambda tx: {
             name: int(tx.connection.execute(select(func.count()).select_from(one)).scalar_one())
             for name, one in METADATA.tables.items()
@@ -543,5 +543,5 @@ def statements(site: Site) -> Iterator[list[str]]:
 
 def closing_of(site: Site, cycle: str) -> dict[str, Any]:
     """The parts of a cycle's last event."""
-    [*_, last] = site.database.read(lambda tx: list(surveys.events(tx, f"cycle/{cycle}")))
+    [*_, last] = site.records.read(lambda tx: list(surveys.events(tx, f"cycle/{cycle}")))
     return dict(unseal(last.leaf, last.entries).parts)

@@ -18,7 +18,7 @@ def logs(world: World, cycle: str) -> set[str]:
     events = table(EventRow)
     streams = events.c.stream.in_([f"cycle/{cycle}"]) | events.c.stream.startswith(f"plan/{cycle}/")
     query = select(events.c.leaf).where(streams)
-    leaves = world.site.database.read(lambda tx: tx.connection.execute(query).scalars().all())
+    leaves = world.site.records.read(lambda tx: tx.connection.execute(query).scalars().all())
     return {json.loads(leaf)["log"].removeprefix(f"{world.site.id}/") for leaf in leaves}
 
 

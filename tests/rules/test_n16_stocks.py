@@ -51,7 +51,7 @@ def test_what_was_stated_stays_as_it_was_stated(world: World) -> None:
     assert stocks(world, "a", "A")["persons"].balances[0].difference == 5
 
     def stands(world: World) -> dict[str, int | None]:
-        found = world.site.database.read(
+        found = world.site.records.read(
             lambda tx: kept.stated(tx, [sites.registered(tx, ["A"])["A"].id], 2018, 2018)
         )
         [years] = [several["persons"] for several in found.values()]
@@ -161,7 +161,7 @@ def test_the_rows_are_what_the_sites_events_say(site: Site) -> None:
     world.past(HEAD + "C,2018,persons,,99645,,,,,118001\n")
     world.past(HEAD + "C,2018,persons,,,,,,,\nC,2014,persons,,1,,,,,\n")
     replayed: dict[tuple[str, str, int], dict[str, int | None]] = {}
-    for stored in site.database.read(lambda tx: list(surveys.events(tx, "site"))):
+    for stored in site.records.read(lambda tx: list(surveys.events(tx, "site"))):
         found = unseal(stored.leaf, stored.entries)
         if found.kind == "history_imported":
             for row in (row for chunk in found.parts["years"] for row in chunk):
@@ -171,7 +171,7 @@ def test_the_rows_are_what_the_sites_events_say(site: Site) -> None:
         key: row for key, row in replayed.items() if any(v is not None for v in row.values())
     }
     ids = {unit for unit, _, _ in replayed}
-    stated = site.database.read(lambda tx: kept.stated(tx, [*ids], 1900, 2200))
+    stated = site.records.read(lambda tx: kept.stated(tx, [*ids], 1900, 2200))
     assert replayed == {
         (unit, name, one.year): one.amounts
         for unit, years in stated.items()

@@ -122,7 +122,7 @@ def act(
         calls.remember(tx, site, reader, call, then)
         return _acted(tx, after.scene, now, sight, event, chain)
 
-    return site.database.write(work)
+    return site.database.write(work, reader.within(cycle))
 
 
 def _sight_of_act(site: Site, tx: Tx, reader: Reader, cycle: str, unit: str, action: str) -> Sight:

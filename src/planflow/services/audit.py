@@ -39,7 +39,7 @@ def audit(site: Site, tell: Tell, vkey: str | None = None) -> Audited:
         roots = {f"{tree.log} {tree.epoch}": note for tree, note in notes.items() if note}
         return Audited(dict(course.counts), found, str(key) if key else "", roots)
 
-    return site.database.read(work)
+    return site.records.read(work)
 
 
 def findings(site: Site, tx: Tx, course: Course, key: Key | None) -> Iterator[Finding]:

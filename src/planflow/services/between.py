@@ -39,7 +39,7 @@ def between(site: Site, reader: Reader, cycle: str, unit: str, start: End, end: 
         before, after = (_then(tx, head, place, one) for one in (start, end))
         return _view(before, after)
 
-    return site.database.read(work)
+    return site.database.read(work, reader.within(cycle))
 
 
 def _then(tx: Tx, head: CycleHead, place: UnitNode, end: End) -> Scene:

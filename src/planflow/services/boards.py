@@ -62,7 +62,7 @@ def list_then(
         last = found[size - 1].place.path if len(found) > size else None
         return Page(items=comparing.all_compared_then(tx, shown, moment), next=last)
 
-    return site.database.read(work)
+    return site.database.read(work, reader.within(cycle))
 
 
 def cycle_then(site: Site, reader: Reader, cycle: str, moment: dt.datetime) -> CycleView:
@@ -78,7 +78,7 @@ def cycle_then(site: Site, reader: Reader, cycle: str, moment: dt.datetime) -> C
         told = [NoTaskView(unit=one.code, name=one.name) for one in idle]
         return view.model_copy(update={"no_task": told})
 
-    return site.database.read(work)
+    return site.database.read(work, reader.within(cycle))
 
 
 def _check_parent(tx: Tx, cycle: str, position: int, code: str, scope: Scope) -> None:

@@ -71,7 +71,7 @@ def plan_bundle(site: Site, reader: Reader, cycle: str, unit: str) -> bytes:
         shown = reads.of_others("bundle", reader, seen.standings, paths, cycle=cycle, unit=place)
         return made, shown
 
-    return reads.answered(site, reader.user_id, work)
+    return reads.answered(site, reader.user_id, work, reader.within(cycle))
 
 
 def round_bundle(site: Site, reader: Reader, cycle: str, name: str, unit: str | None) -> bytes:
@@ -94,7 +94,7 @@ def round_bundle(site: Site, reader: Reader, cycle: str, name: str, unit: str | 
             "bundle", reader, seen.standings, paths, cycle=cycle, unit=about, asked=asked
         )
 
-    return reads.answered(site, reader.user_id, work)
+    return reads.answered(site, reader.user_id, work, reader.within(cycle))
 
 
 def _bundle(site: Site, tx: Tx, sight: Sight, own: list[str]) -> tuple[bytes, list[str]]:
@@ -103,7 +103,7 @@ def _bundle(site: Site, tx: Tx, sight: Sight, own: list[str]) -> tuple[bytes, li
     ids = [*own, *evidence.of_stream(tx, cycle_stream(cycle), MOST_EVENTS + 1)]
     found = {one.id: one for one in evidence.events(tx, ids)}
     cited = _cited(found[one] for one in own if one in found)
-    found |= {one.id: one for one in evidence.events(tx, [*cited - found.keys()])}
+    found |= {one.id: one for one in evidence.events(tx, [*cited - found.keys()], cited=True)}
     if len(found) > MOST_EVENTS:
         raise Refusal("too_large", {"limit": MOST_EVENTS})
     streams = {one.stream for one in found.values()} - {cycle_stream(cycle)}

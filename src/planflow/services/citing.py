@@ -68,7 +68,7 @@ def chain(site: Site, reader: Reader, cycle: str, document_no: str | None) -> Ch
             "documents", reader, seen.standings, paths.values(), cycle=cycle, asked=asked
         )
 
-    return reads.answered(site, reader.user_id, work)
+    return reads.answered(site, reader.user_id, work, reader.within(cycle))
 
 
 def _document(number: str, named: Named, distance: int, links: set[Link]) -> DocumentView:

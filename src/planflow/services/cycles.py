@@ -80,7 +80,7 @@ def get_cycle(site: Site, reader: Reader, cycle: str) -> CycleView:
         seen = sights.of_cycle(site, tx, reader, cycle)
         return cycle_view(tx, seen.head, reader, seen.scope)
 
-    return site.database.read(work)
+    return site.database.read(work, reader.within(cycle))
 
 
 def list_cycles(
@@ -112,7 +112,7 @@ def drop_cycle(site: Site, reader: Reader, call: Call, cycle: str) -> CycleView:
             raise Refusal("not_found", {"kind": "cycle", "name": cycle})
         return as_root(site, tx, reader, call, head, act, "drop")
 
-    return site.database.write(work)
+    return site.database.write(work, reader.within(cycle))
 
 
 def open_round(site: Site, reader: Reader, call: Call, cycle: str, name: str) -> CycleView:
@@ -174,7 +174,7 @@ def _on_round(
             raise Refusal("not_found", {"kind": "round", "name": name})
         return as_root(site, tx, reader, call, head, act, action)
 
-    return site.database.write(work)
+    return site.database.write(work, reader.within(cycle))
 
 
 def as_root(

@@ -52,7 +52,7 @@ def new_epoch(site: Site, acting: Reader, confirming: Reader, reason: str) -> li
             raise Refusal("nothing_lost")
         return [_open(tx, site, epoch, acting, confirming, reason) for epoch in lost]
 
-    opened = site.database.write(work)
+    opened = site.records.write(work)
     sequencer.advance()
     return opened
 

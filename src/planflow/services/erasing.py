@@ -61,7 +61,7 @@ def erase(site: Site, event: str, part: str, reason: str, number: int | None = N
             raise Refusal("erased_already", {"part": part})
         return _erased(site, tx, place, Entries(event, part, there), reason)
 
-    return site.database.write(work)
+    return site.records.write(work)
 
 
 def erase_user(site: Site, name: str, reason: str) -> ErasedUser:
@@ -91,7 +91,7 @@ def erase_user(site: Site, name: str, reason: str) -> ErasedUser:
         site_event(site, tx, Draft(USER_ERASED, "", "", parts, site.mint()), site.shell())
         return ErasedUser(found.id, len(ended), count)
 
-    return site.database.write(work)
+    return site.records.write(work)
 
 
 def _check(reason: str) -> None:
@@ -120,7 +120,7 @@ def _locked(site: Site, tx: Tx, cycle: str) -> CycleHead | None:
     if not cycle:
         sites.lock_site(tx)
         return None
-    head = cycle_head(site.database, tx, cycle, "update", dropped=True)
+    head = cycle_head(site.records, tx, cycle, "update", dropped=True)
     if head is None:
         raise AssertionError("an event's cycle is never removed")
     return head

@@ -2,7 +2,7 @@
 
 import base64
 
-from planflow.domain.events import SITE, cycle_log, cycle_stream
+from planflow.domain.events import SITE, cycle_log, cycle_stream, place_of
 from planflow.errors import Refusal
 from planflow.ledger import checkpoint, proofs, tiles
 from planflow.services import keys, sights
@@ -36,8 +36,9 @@ def sight(site: Site, reader: Reader, log: str | None) -> None:
 def tile(site: Site, reader: Reader, log: str | None, epoch: int | None, path: str) -> bytes:
     """A tile or a bundle of leaves that a checkpoint covers. Raises `Refusal` `not_found`."""
 
+    tree = site.database.read(lambda tx: _tree(site, tx, reader, log, epoch))
+
     def work(tx: Tx) -> bytes:
-        tree = _tree(site, tx, reader, log, epoch)
         found = tiles.read_path(path)
         # Of a tree that a new epoch left behind, also what no checkpoint covers: a witness asks.
         closed = epoch is not None and tree != ledger.current(tx, tree.log)
@@ -49,7 +50,7 @@ def tile(site: Site, reader: Reader, log: str | None, epoch: int | None, path: s
         rows = ledger.leaves(tx, tree, found.start, found.start + found.width)
         return tiles.bundle(row.leaf for row in rows)
 
-    return site.database.read(work)
+    return site.records.read(work)  # leaves are published: everybody's who may look at the log
 
 
 def receipt(site: Site, reader: Reader, event_id: str) -> ReceiptView:
@@ -58,9 +59,11 @@ def receipt(site: Site, reader: Reader, event_id: str) -> ReceiptView:
     Raises `Refusal` `not_found`, or `receipt_pending` until a checkpoint covers the event.
     """
 
+    event = site.records.read(lambda tx: ledger.event(tx, event_id))
+    stream = event[0] if event else ""
+
     def work(tx: Tx) -> ReceiptView:
-        event = ledger.event(tx, event_id)
-        if event is None or not _in_sight(site, tx, reader, event[0]):
+        if not _in_sight(site, tx, reader, stream):
             raise Refusal("not_found", {"kind": "event", "name": event_id})
         found = ledger.find(tx, event_id)
         if found is None:
@@ -76,7 +79,7 @@ def receipt(site: Site, reader: Reader, event_id: str) -> ReceiptView:
             receipt=checkpoint.receipt(found.position, proof, found.note),
         )
 
-    return site.database.read(work)
+    return site.database.read(work, reader.within(place_of(stream)[0]))
 
 
 def _tree(site: Site, tx: Tx, reader: Reader, log: str | None, epoch: int | None) -> LogTree:

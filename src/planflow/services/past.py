@@ -35,7 +35,7 @@ def import_history(site: Site, data: bytes) -> Imported:
             site_event(site, tx, _event(site, added, changed), site.shell())
         return Imported(len(added), len(changed), len(rows) - len(added) - len(changed))
 
-    return site.database.write(work)
+    return site.records.write(work)
 
 
 def _indicators(tx: Tx) -> dict[str, int]:

@@ -4,7 +4,7 @@ import datetime as dt
 from dataclasses import dataclass
 
 from planflow.access.grants import Grant
-from planflow.access.scope import Standing
+from planflow.access.scope import Standing, units_read
 from planflow.access.table import AT_A_UNIT, ROLES, clash
 from planflow.domain.events import Draft, spoken
 from planflow.engine.hand import Hand
@@ -15,6 +15,7 @@ from planflow.services.tokens import Kind
 from planflow.services.views import TokenView
 from planflow.store import grants, people, sites, trees
 from planflow.store.appending import Recorded
+from planflow.store.beginning import Within
 from planflow.store.people import Account
 from planflow.store.transaction import Tx
 from planflow.store.trees import Tree
@@ -35,6 +36,10 @@ class Reader:
     def delegators(self, grant: str) -> tuple[str, ...]:
         """In whose place a grant of theirs is used; nobody's where it is their own (F9)."""
         return next((one.delegators for one in self.grants if one.id == grant), ())
+
+    def within(self, cycle: str) -> Within:
+        """Whose plans their units of work are about, in a cycle: what they may read, and no more."""
+        return Within(sorted(units_read(self.grants)), cycle)
 
 
 def add_user(site: Site, name: str, password: str, role: str, unit: str | None) -> None:

@@ -52,7 +52,7 @@ def get_plan(
         )
         return comparing.compared(tx, [shown], reader.lang)[0]
 
-    return site.database.read(work)
+    return site.database.read(work, reader.within(cycle))
 
 
 def list_plans(
@@ -87,7 +87,7 @@ def list_plans(
         last = places[codes[size - 1]].path if len(codes) > size else None
         return Page(items=comparing.compared(tx, shown, reader.lang), next=last)
 
-    return site.database.read(work)
+    return site.database.read(work, reader.within(cycle))
 
 
 def history(
@@ -114,7 +114,7 @@ def history(
         )
         return Page(items=items, next=str(items[-1].seq) if len(found) > size else None), shown
 
-    return reads.answered(site, reader.user_id, work)
+    return reads.answered(site, reader.user_id, work, reader.within(cycle))
 
 
 def _event(stored: Stored, event: Event, beyond: Collection[str]) -> EventView:
@@ -153,7 +153,7 @@ def diff(
         )
         return diff_view(stage.scene, before or "", after or "")
 
-    return site.database.read(work)
+    return site.database.read(work, reader.within(cycle))
 
 
 def _check_filters(

@@ -11,6 +11,7 @@ from planflow.services.people import Reader
 from planflow.services.site import Site
 from planflow.store import accesses
 from planflow.store.accesses import Access
+from planflow.store.beginning import Within
 from planflow.store.transaction import Tx
 
 KINDS = (
@@ -27,13 +28,18 @@ KINDS = (
 T = TypeVar("T")
 
 
-def answered(site: Site, actor: str, work: Callable[[Tx], tuple[T, Sequence[Access]]]) -> T:
+def answered(
+    site: Site,
+    actor: str,
+    work: Callable[[Tx], tuple[T, Sequence[Access]]],
+    within: Within | None = None,
+) -> T:
     """Read on one snapshot; what the answer shows of others is recorded, durably, before it goes out.
 
     The record is a unit of work of its own: the reading one cannot write. Raises `Fault` where the
     record cannot be written; then nothing is shown.
     """
-    answer, shown = site.database.read(work)
+    answer, shown = site.database.read(work, within)
     if shown:
         rows = [(site.mint(), one) for one in shown]
         site.database.write(lambda tx: accesses.add(tx, actor, site.clock(), rows))

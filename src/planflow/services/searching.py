@@ -52,7 +52,7 @@ def search(
         shown = _shown(site, tx, reader, seen, wanted, found[:size], "events")
         return Page(items=[view(one) for one in found[:size]], next=last), shown
 
-    return reads.answered(site, reader.user_id, work)
+    return reads.answered(site, reader.user_id, work, reader.within(cycle))
 
 
 def exported(site: Site, reader: Reader, cycle: str, wanted: Wanted, form: str) -> bytes:
@@ -66,7 +66,7 @@ def exported(site: Site, reader: Reader, cycle: str, wanted: Wanted, form: str) 
         return paging.written(form, FoundView, [view(one) for one in found]), shown
 
     paging.check_form(form)
-    return reads.answered(site, reader.user_id, work)
+    return reads.answered(site, reader.user_id, work, reader.within(cycle))
 
 
 def sight(site: Site, reader: Reader, cycle: str, unit: str | None = None) -> None:
@@ -75,7 +75,7 @@ def sight(site: Site, reader: Reader, cycle: str, unit: str | None = None) -> No
     def work(tx: Tx) -> None:
         sights.part(site, tx, sights.of_cycle(site, tx, reader, cycle), unit)
 
-    site.database.read(work)
+    site.database.read(work, reader.within(cycle))
 
 
 def view(found: Found) -> FoundView:

@@ -48,7 +48,7 @@ class Sequencer:
         `ledger_rewritten`, `ledger_mismatch`, `ledger_folder_unusable`.
         """
         done, fault = 0, None
-        for log in self.site.database.read(ledger.queued):
+        for log in self.site.records.read(ledger.queued):
             try:
                 done += self._advance(log)
             except PlanflowError as found:
@@ -60,8 +60,8 @@ class Sequencer:
     def _advance(self, log: str) -> int:
         done = 0
         while True:
-            placed = self.site.database.write(lambda tx: self._place(tx, log))
-            signed = self.site.database.write(lambda tx: self._sign(tx, log))
+            placed = self.site.records.write(lambda tx: self._place(tx, log))
+            signed = self.site.records.write(lambda tx: self._sign(tx, log))
             if placed is None or signed is None:
                 return done
             done += signed

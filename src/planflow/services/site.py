@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import uuid6
+from pydantic import SecretStr
 
 from planflow.config import Settings
 from planflow.domain.calendar import Calendar
@@ -16,8 +17,10 @@ from planflow.protocol.shelf import shelf
 from planflow.services import calendars
 from planflow.store import migrating, sites
 from planflow.store.appending import Pen, Recorded, append_site
+from planflow.store.beginning import APPLICATION, RECORDS
 from planflow.store.transaction import Database, Tx, open_database
 
+RECORDS_THREADS = 2  # the sequencer, and one reading beside it
 SHELL = "shell"  # who acts when the command line does, with no account behind it
 
 
@@ -40,7 +43,8 @@ def new_salt() -> bytes:
 class Site:
     """What every use case needs beside its own arguments."""
 
-    database: Database
+    database: Database  # acts for somebody: on PostgreSQL within their places, and nowhere else
+    records: Database  # all of history: the sequencer, the audit, erasures, imports; or the same
     settings: Settings
     id: str
     protocols: Mapping[str, str] = field(default_factory=loader.bundled)  # exact texts by name
@@ -64,7 +68,7 @@ class Site:
 
     def close(self) -> None:
         """Give the database back."""
-        self.database.close()
+        _close(self.database, self.records)
 
 
 def open_site(settings: Settings, *, migrate: bool = False, serving: bool = False) -> Site:
@@ -75,26 +79,28 @@ def open_site(settings: Settings, *, migrate: bool = False, serving: bool = Fals
     """
     protocols = shelf(settings.protocols)
     calendar = calendars.load(settings.calendar)
-    database = open_database(settings.database_url.get_secret_value(), settings.workers)
+    database = open_database(_address(settings.database_url), settings.workers, APPLICATION)
+    records = database
     try:
         if serving:
             database.claim()
         if migrate or (database.embedded and migrating.is_empty(database)):
-            _upgrade(settings, database)
+            _upgrade(settings, database if database.embedded else None)
         migrating.check(database)
-        return Site(database, settings, database.read(sites.site_id), protocols, calendar=calendar)
+        if not database.embedded:
+            address = _address(settings.records_url or settings.database_url)
+            records = open_database(address, RECORDS_THREADS, RECORDS)
+            migrating.check(records)
+        own = database.read(sites.site_id)
+        return Site(database, records, settings, own, protocols, calendar=calendar)
     except BaseException:
-        database.close()
+        _close(database, records)
         raise
 
 
 def migrate(settings: Settings) -> str:
     """Bring the schema to this program's revision and return it. Raises `Fault`."""
-    database = open_database(settings.database_url.get_secret_value(), 1)
-    try:
-        return _upgrade(settings, database)
-    finally:
-        database.close()
+    return _upgrade(settings)
 
 
 def site_event(site: Site, tx: Tx, draft: Draft, hand: Hand) -> Recorded:
@@ -102,13 +108,23 @@ def site_event(site: Site, tx: Tx, draft: Draft, hand: Hand) -> Recorded:
     return append_site(tx, sites.lock_site(tx), draft, site.pen(hand))
 
 
-def _upgrade(settings: Settings, database: Database) -> str:
-    if settings.migrate_url is None or database.embedded:
-        return migrating.upgrade(database, mint(), utc_now())
-    application = settings.database_url.get_secret_value()
-    owner = open_database(settings.migrate_url.get_secret_value(), 1)
+def _upgrade(settings: Settings, embedded: Database | None = None) -> str:
+    if embedded is not None:
+        return migrating.upgrade(embedded, mint(), utc_now())
+    application = _address(settings.database_url)
+    records = _address(settings.records_url or settings.database_url)
+    database = open_database(_address(settings.migrate_url or settings.database_url), 1)
     try:
-        role = migrating.application_role(application, settings.migrate_url.get_secret_value())
-        return migrating.upgrade(owner, mint(), utc_now(), role)
+        known = () if database.embedded else migrating.members(application, records)
+        return migrating.upgrade(database, mint(), utc_now(), known)
     finally:
-        owner.close()
+        database.close()
+
+
+def _address(url: SecretStr) -> str:
+    return url.get_secret_value()
+
+
+def _close(*databases: Database) -> None:
+    for one in {id(one): one for one in databases}.values():
+        one.close()

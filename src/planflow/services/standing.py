@@ -61,7 +61,7 @@ def _check_lag(site: Site) -> None:
 
 
 def _lag(site: Site) -> Lag:
-    return site.database.read(standing.lag)
+    return site.records.read(standing.lag)
 
 
 def _age(site: Site, lag: Lag) -> float:

@@ -50,7 +50,7 @@ def treatments(
             },
         )
 
-    return site.database.read(work)
+    return site.database.read(work, reader.within(cycle))
 
 
 def _round(protocol: Protocol, name: str | None) -> tuple[str, str]:

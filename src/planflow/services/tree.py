@@ -39,7 +39,7 @@ def change_tree(site: Site, reader: Reader, call: Call, cycle: str) -> CycleView
         head = cycles.head_of(site, tx, reader, cycle, "update")
         return cycles.as_root(site, tx, reader, call, head, act, "tree")
 
-    return site.database.write(work)
+    return site.database.write(work, reader.within(cycle))
 
 
 def get_tree(
@@ -65,7 +65,7 @@ def get_tree(
         last = found[size - 1].path if len(found) > size else None
         return Page(items=[_view(one) for one in found[:size]], next=last)
 
-    return site.database.read(work)
+    return site.database.read(work, reader.within(cycle))
 
 
 def _change(

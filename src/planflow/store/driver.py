@@ -8,7 +8,7 @@ import datetime as dt
 from collections import namedtuple
 from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Dialect
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
@@ -16,7 +16,9 @@ from sqlalchemy.dialects.sqlite import dialect as sqlite_dialect
 
 from planflow.store.faults import known
 from planflow.store.tables import Moment
-from planflow.store.transaction import Tx
+
+if TYPE_CHECKING:
+    from planflow.store.transaction import Tx
 
 _POSTGRESQL: Dialect = PGDialect_psycopg(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call]
 _SQLITE: Dialect = sqlite_dialect(paramstyle="qmark")
@@ -24,12 +26,16 @@ _CURSOR = "planflow_cursor"
 
 
 class Statement:
-    """A reading statement; its parameters are named, and its rows have their columns as attributes."""
+    """A reading statement; its parameters are named, and its rows have their columns as attributes.
 
-    def __init__(self, query: Any) -> None:
+    It may be told otherwise on PostgreSQL, with the same columns.
+    """
+
+    def __init__(self, query: Any, on_postgresql: Any = None) -> None:
         self.query = query
+        self.on_postgresql = query if on_postgresql is None else on_postgresql
 
-    def rows(self, tx: Tx, **values: Any) -> list[Any]:
+    def rows(self, tx: "Tx", **values: Any) -> list[Any]:
         """All rows."""
         sql, names = self._numbered if tx.locks else self._marked
         if tx.locks:
@@ -45,7 +51,7 @@ class Statement:
 
     @cached_property
     def _numbered(self) -> tuple[str, Sequence[str]]:
-        return _rendered(self.query, _POSTGRESQL)
+        return _rendered(self.on_postgresql, _POSTGRESQL)
 
     @cached_property
     def _marked(self) -> tuple[str, Sequence[str]]:

@@ -4,12 +4,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import literal, select
+from sqlalchemy import Text, literal, select
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from planflow.access.scope import Scope
 from planflow.domain.events import plan_stream
 from planflow.ledger.chain import START, Stored
 from planflow.ledger.leaf import Entry
+from planflow.store import row_security
 from planflow.store.ledger import LEAVES, LogTree, last
 from planflow.store.scopes import within
 from planflow.store.tables import EventPartRow, EventRow, PlanRow, ProtocolTextRow, table
@@ -47,16 +49,25 @@ def of_round(tx: Tx, cycle: str, scope: Scope, name: str, limit: int) -> list[st
     return list(tx.connection.execute(query.limit(limit)).scalars())
 
 
-def events(tx: Tx, ids: Sequence[str]) -> Iterator[Stored]:
-    """Events by their ids with all their entries; those that are none are left out."""
+def events(tx: Tx, ids: Sequence[str], *, cited: bool = False) -> Iterator[Stored]:
+    """Events by their ids with all their entries; those that are none are left out.
+
+    `cited`: of other units' events as well, of whose entries there may be the digests alone.
+    """
     for part in _parts(ids):
         entries: dict[str, list[Entry]] = {one: [] for one in part}
-        query = select(PARTS).where(PARTS.c.event_id.in_(part))
-        order = (PARTS.c.event_id, PARTS.c.part, PARTS.c.number)
+        if cited and tx.locks:
+            known = literal(part, ARRAY(Text))
+            events: Any = row_security.leaves(known)
+            parts: Any = row_security.addressed(known)
+        else:
+            events, parts = EVENTS, PARTS
+        query = select(parts).where(parts.c.event_id.in_(part))
+        order = (parts.c.event_id, parts.c.part, parts.c.number)
         for row in tx.connection.execute(query.order_by(*order)):
             entry = Entry(row.part, row.number, row.digest, row.salt, row.value)
             entries[row.event_id].append(entry)
-        for row in tx.connection.execute(select(EVENTS).where(EVENTS.c.id.in_(part))):
+        for row in tx.connection.execute(select(events).where(events.c.id.in_(part))):
             own = tuple(entries[row.id])
             yield Stored(row.id, row.stream, row.seq, row.leaf, row.chain, own)
 
@@ -64,6 +75,8 @@ def events(tx: Tx, ids: Sequence[str]) -> Iterator[Stored]:
 def before(tx: Tx, stream: str, seq: int) -> bytes:
     """The chain that an event of a stream goes on from."""
     query = select(EVENTS.c.chain).where(EVENTS.c.stream == stream, EVENTS.c.seq == seq - 1)
+    if tx.locks:
+        query = select(row_security.chain(stream, seq - 1))
     found: bytes | None = tx.connection.execute(query).scalar()
     return START if found is None else bytes(found)
 

@@ -1,6 +1,7 @@
 """Schema versions: bring a database up, and refuse one that this program does not know (F5)."""
 
 import datetime as dt
+from collections.abc import Collection
 
 from alembic import command
 from alembic.config import Config
@@ -11,7 +12,8 @@ from sqlalchemy.engine import make_url
 
 from planflow.errors import Fault
 from planflow.ledger.chain import START
-from planflow.store.protection import allow
+from planflow.store import roles, row_security
+from planflow.store.beginning import APPLICATION, RECORDS, role_of
 from planflow.store.tables import SiteRow, table
 from planflow.store.transaction import Database, Tx
 
@@ -19,11 +21,13 @@ SITE = table(SiteRow)
 _MIGRATING = 0x706C616E666C6F77  # "planflow": the key of the advisory lock
 
 
-def upgrade(database: Database, site_id: str, now: dt.datetime, role: str | None = None) -> str:
+def upgrade(
+    database: Database, site_id: str, now: dt.datetime, members: Collection[tuple[str, str]] = ()
+) -> str:
     """Bring the schema to this program's revision and return it; history is protected anew.
 
-    A new database becomes the site of this id. `role`, an application that owns nothing, is given
-    what it needs and no more. Raises `Fault`.
+    A new database becomes the site of this id. The roles that planflow works in are made, and given
+    what they need and no more; `members` are to be in them: (role, member). Raises `Fault`.
     """
 
     def work(tx: Tx) -> str:
@@ -33,32 +37,37 @@ def upgrade(database: Database, site_id: str, now: dt.datetime, role: str | None
         found = _revision(tx.connection)
         if found is not None and found not in _known():
             raise Fault("database_newer", {"found": found, "known": head()})
+        if tx.locks:
+            roles.make(tx.connection, members)
         config = _config()
         config.attributes["connection"] = tx.connection
         command.upgrade(config, "head")
         if tx.connection.execute(select(SITE.c.id)).first() is None:
             values = {"id": site_id, "position": 0, "chain": START, "recorded_at": now}
             tx.connection.execute(insert(SITE), values)
-        if role is not None:
-            allow(tx.connection, role)
+        if tx.locks:
+            roles.allow(tx.connection)
+            row_security.guard(tx.connection)
         return head()
 
     return database.write(work)
 
 
-def application_role(application_url: str, owner_url: str) -> str | None:
-    """The application's role where it is not the owner's own (F7)."""
-    role = make_url(application_url).username
-    return role if role != make_url(owner_url).username else None
+def members(application: str, records: str) -> list[tuple[str, str]]:
+    """Who signs in to act in which role, by their addresses (F7)."""
+    known = ((APPLICATION, make_url(application).username), (RECORDS, make_url(records).username))
+    return [(role, name) for role, name in known if name]
 
 
 def check(database: Database) -> None:
-    """Refuse a schema that is not this program's.
+    """Refuse a schema that is not this program's, and a connection that is not in its role.
 
-    Raises `Fault`: `database_newer`, `database_older`.
+    Raises `Fault`: `database_newer`, `database_older`, `role_missing`.
     """
     found = database.read(lambda tx: _revision(tx.connection))
     if found == head():
+        if database.role and database.read(lambda tx: role_of(tx.connection)) != database.role:
+            raise Fault("role_missing", {"role": database.role})
         return
     if found is not None and found not in _known():
         raise Fault("database_newer", {"found": found, "known": head()})

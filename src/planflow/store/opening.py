@@ -13,7 +13,7 @@ from sqlalchemy import Select, and_, bindparam, exists, func, literal_column, se
 
 from planflow.domain.units import UnitNode
 from planflow.engine.scene import Seat
-from planflow.store import seats, trees
+from planflow.store import row_security, seats, trees
 from planflow.store.driver import Statement, row_of
 from planflow.store.seats import CYCLES, PLANS, CycleHead, PlanHead
 from planflow.store.transaction import Database, Tx
@@ -80,9 +80,15 @@ def opened(
 @cache
 def _three() -> Statement:
     """The cycle first, then the plan above, then the plan: locked in this order (F6)."""
+    units = func.string_to_array(bindparam("over"), literal_column("','"))
+    above = row_security.around(units, literal_column("'share'"))
+    return Statement(_ordered(_plan("over")), _ordered(select(above)))
+
+
+def _ordered(over_it: Select[Any]) -> Select[Any]:
     cycle: Any = bindparam("cycle")
     held = select(CYCLES).where(CYCLES.c.id == cycle).with_for_update(read=True).cte("held")
-    over = _plan("over").where(exists(select(held.c.id))).with_for_update(read=True).cte("over")
+    over = over_it.where(exists(select(held.c.id))).cte("over")
     after = select(func.count()).select_from(over).scalar_subquery() >= literal_column("0")
     own = _plan("own").where(and_(exists(select(held.c.id)), after)).with_for_update().cte("own")
     columns = [
@@ -90,7 +96,7 @@ def _three() -> Statement:
         *(part.c[name].label(f"{part.name}_{name}") for part in (over, own) for name in _PLAN),
     ]
     joined = held.outerjoin(over, true()).outerjoin(own, true())
-    return Statement(select(*columns).select_from(joined))
+    return select(*columns).select_from(joined)
 
 
 def _plan(name: str) -> Select[Any]:

@@ -30,19 +30,6 @@ def protect(connection: Connection) -> None:
         _protect_sqlite(connection, names)
 
 
-def allow(connection: Connection, role: str) -> None:
-    """Let an application role that owns nothing read and add, and change only what is not history."""
-    quoted = connection.dialect.identifier_preparer.quote(role)
-    for name in sorted(METADATA.tables):
-        rights = "SELECT, INSERT"
-        if name not in (*INSERT_ONLY, ERASABLE):
-            rights += ", DELETE" if name == AGEING else ", UPDATE, DELETE"
-        connection.execute(text(f'REVOKE ALL ON TABLE "{name}" FROM {quoted}'))
-        connection.execute(text(f'GRANT {rights} ON TABLE "{name}" TO {quoted}'))
-    connection.execute(text(f'GRANT UPDATE (salt, value) ON TABLE "{ERASABLE}" TO {quoted}'))
-    connection.execute(text(f"GRANT SELECT ON TABLE alembic_version TO {quoted}"))
-
-
 def _keys(name: str) -> list[tuple[str, ...]]:
     """Column sets that are unique in a table: REPLACE would delete the row that holds them.
 

@@ -93,7 +93,7 @@ def stage(
         seats = opened.seats
     else:
         lock: Lock = "share" if writing else "none"
-        seats = seats_of(tx, head, [parent] if parent else [], lock, heads)
+        seats = seats_of(tx, head, [parent] if parent else [], lock, heads, around=True)
         seats |= seats_of(tx, head, [unit], "update" if writing else "none", heads)
     own = seats[unit.code]
     nodes = trees.below(database, tx, head.tree, [unit], head.taking_now)[unit.code]
@@ -131,7 +131,8 @@ def _hold(
     found = reaches(database, tx, head.tree, head.negotiation, asked)
     held = {one.code: one for reach in found.values() for one in reach.units}
     held |= {one.code: one for one in (parent, unit) if one is not None}
-    seats_of(tx, head, sorted(held.values(), key=lambda one: one.path), "update", {})
+    reached = sorted(held.values(), key=lambda one: one.path)
+    seats_of(tx, head, reached, "update", {}, around=True)
 
 
 def _grounds(
@@ -151,7 +152,7 @@ def _grounds(
     known = {seat.unit.code: seat for seat in owners}
     lacking = {one.code: one for reach in found.values() for one in reach.units}
     units = [unit for code, unit in lacking.items() if code not in known]
-    seats = seats_of(tx, head, units, "none", heads) | known
+    seats = seats_of(tx, head, units, "none", heads, around=True) | known
     return dict.fromkeys(asked) | {
         code: Ground(
             reach.round,
@@ -185,7 +186,8 @@ def _issued(
     holder = _holder_of_issue(database, tx, head, own.unit)
     if holder is None or holder.code == own.unit.code:
         return own if holder else None
-    return seats.get(holder.code) or seats_of(tx, head, [holder], "none", {})[holder.code]
+    found = seats.get(holder.code)
+    return found or seats_of(tx, head, [holder], "none", {}, around=True)[holder.code]
 
 
 def _holder_of_issue(
@@ -211,8 +213,10 @@ def stages(
     below = trees.below(database, tx, tree, units, taking)
     everyone = {one.code: one for one in [*parents.values(), *issued.values()] if one is not None}
     everyone |= {child.code: child for children in below.values() for child in children}
-    everyone |= {unit.code: unit for unit in units}
-    seats = seats_of(tx, head, list(everyone.values()), "none", heads)
+    own = {unit.code: unit for unit in units}
+    around = [unit for code, unit in everyone.items() if code not in own]
+    seats = seats_of(tx, head, around, "none", heads, around=True)
+    seats |= seats_of(tx, head, list(own.values()), "none", heads)
     owners = [seats[unit.code] for unit in units]
     parts = _parts(database, tx, head, owners)
     grounds = _grounds(database, tx, head, owners, heads)

@@ -6,14 +6,16 @@ from functools import cache, cached_property, lru_cache
 from typing import Any, Literal
 
 import orjson
-from sqlalchemy import Row, Select, bindparam, collate, select
+from sqlalchemy import Row, Select, Text, bindparam, collate, select
 from sqlalchemy.dialects import postgresql
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from planflow.domain.units import UnitNode
 from planflow.engine.machine import Negotiation, compile_protocol
 from planflow.engine.scene import Seat
 from planflow.engine.state import CycleState, PlanState
 from planflow.ledger.chain import START
+from planflow.store import row_security
 from planflow.store.driver import Statement
 from planflow.store.tables import CycleRow, PlanRow, ProtocolTextRow, table
 from planflow.store.transaction import Database, Tx
@@ -90,16 +92,25 @@ def negotiation(database: Database, tx: Tx, digest: str) -> Negotiation:
 
 
 def seats_of(
-    tx: Tx, cycle: CycleHead, units: Sequence[UnitNode], lock: Lock, heads: dict[str, PlanHead]
+    tx: Tx,
+    cycle: CycleHead,
+    units: Sequence[UnitNode],
+    lock: Lock,
+    heads: dict[str, PlanHead],
+    *,
+    around: bool = False,
 ) -> dict[str, Seat]:
-    """Seats by code in the order given; `heads` learns their counters."""
+    """Seats by code in the order given; `heads` learns their counters.
+
+    `around`: of plans that the rules of an act rest on, which may lie above its actor's places.
+    """
     if not units:
         return {}
-    rows = _plan_rows(tx, cycle, units, lock)
+    rows = _plan_rows(tx, cycle, units, lock, around=around)
     if lock != "none" and tx.locks and len(rows) < len(units):
         # A row that does not exist cannot be locked: plans begin as empty rows.
         _make_rows(tx, cycle.state.id, units)
-        rows = _plan_rows(tx, cycle, units, lock)
+        rows = _plan_rows(tx, cycle, units, lock, around=around)
     seats = {}
     for unit in units:
         seats[unit.code], heads[unit.code] = seat_of(
@@ -117,6 +128,12 @@ def _one_cycle(lock: Lock) -> Statement:
 
 
 @cache
+def _plans_around() -> Select[Any]:
+    held = row_security.around(bindparam("units", type_=ARRAY(Text)), bindparam("lock"))
+    return select(held)
+
+
+@cache
 def _some_plans(lock: Lock, collated: bool) -> Select[Any]:
     # Byte order on both databases, whatever the server's locale: the order of locks must be one.
     by_path = collate(PLANS.c.path, "C") if collated else PLANS.c.path.expression
@@ -126,14 +143,17 @@ def _some_plans(lock: Lock, collated: bool) -> Select[Any]:
 
 
 def _plan_rows(
-    tx: Tx, cycle: CycleHead, units: Sequence[UnitNode], lock: Lock
+    tx: Tx, cycle: CycleHead, units: Sequence[UnitNode], lock: Lock, *, around: bool
 ) -> dict[str, Row[Any]]:
     rows: dict[str, Row[Any]] = {}
     ordered = sorted(units, key=lambda one: one.path)
     for at in range(0, len(ordered), _IN_AT_MOST):
         ids = [unit.id for unit in ordered[at : at + _IN_AT_MOST]]
-        query = _some_plans(lock if tx.locks else "none", tx.locks)
-        found = tx.connection.execute(query, {"cycle": cycle.state.id, "units": ids})
+        if around and tx.locks:
+            found = tx.connection.execute(_plans_around(), {"units": ids, "lock": lock})
+        else:
+            query = _some_plans(lock if tx.locks else "none", tx.locks)
+            found = tx.connection.execute(query, {"cycle": cycle.state.id, "units": ids})
         rows |= {row.unit_id: row for row in found}
     return rows
 

@@ -17,6 +17,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.pool import NullPool
 
 from planflow.errors import Fault, Finding, invalid
+from planflow.store.beginning import READING, WRITING, Within, begin, take_role
 from planflow.store.faults import bad_text, fault_of, known, worth_retrying
 
 T = TypeVar("T")
@@ -24,7 +25,6 @@ OLDEST_SQLITE = (3, 51, 3)  # before it: corruption when a WAL file is reset
 ATTEMPTS = 8
 # A cache that is full keeps what was used most, and parses every newcomer anew each time.
 _STATEMENTS = 2_000
-_WRITES = {"planflow_writes": True}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +46,7 @@ class Database:
     engine: Engine
     embedded: bool
     path: Path | None = None
+    role: str | None = None
     memory: dict[Any, Any] = field(
         default_factory=dict
     )  # immutable rows kept: trees, protocol texts
@@ -54,14 +55,9 @@ class Database:
     _turn: threading.Lock = field(default_factory=threading.Lock)
     _queued: deque[None] = field(default_factory=deque)  # one for each piece of work in line
 
-    def read(self, work: Callable[[Tx], T]) -> T:
-        """Run work on one consistent snapshot; it cannot write."""
-        level = (
-            {}
-            if self.embedded
-            else {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
-        )
-        return self._attempt(work, level)
+    def read(self, work: Callable[[Tx], T], within: Within | None = None) -> T:
+        """Run work on one consistent snapshot, within some places (PostgreSQL); it cannot write."""
+        return self._attempt(work, READING, within)
 
     def glance(self, work: Callable[[Tx], T]) -> T:
         """Run work that is one reading statement of `store.driver`: it is its own unit of work."""
@@ -79,14 +75,14 @@ class Database:
         except DBAPIError as error:
             raise fault_of(error) from error
 
-    def write(self, work: Callable[[Tx], T]) -> T:
+    def write(self, work: Callable[[Tx], T], within: Within | None = None) -> T:
         """Run work and commit it, or nothing of it. It is run again where another was in its way."""
         if self._writer is None:
-            return self._attempt(work, {})
+            return self._attempt(work, WRITING, within)
         if not self._queued and self._turn.acquire(blocking=False):
             # Nobody writes and nobody waits: the way through another thread would only take time.
             try:
-                return self._attempt(work, _WRITES)
+                return self._attempt(work, WRITING)
             finally:
                 self._turn.release()
         self._queued.append(None)
@@ -95,7 +91,7 @@ class Database:
     def _in_turn(self, work: Callable[[Tx], T]) -> T:
         with self._turn:
             self._queued.pop()  # until now nobody who came later could go first
-            return self._attempt(work, _WRITES)
+            return self._attempt(work, WRITING)
 
     def close(self) -> None:
         """Give all connections back."""
@@ -136,13 +132,15 @@ class Database:
             raise found from error
         self._claim = connection
 
-    def _attempt(self, work: Callable[[Tx], T], options: dict[str, Any]) -> T:
+    def _attempt(self, work: Callable[[Tx], T], how: str, within: Within | None = None) -> T:
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 with self.engine.connect() as connection:
-                    if options:
-                        connection.execution_options(**options)
+                    if self.embedded and how == WRITING:
+                        connection.execution_options(planflow_writes=True)
                     connection.begin()  # aloud: some statements go to the driver themselves
+                    if not self.embedded:
+                        begin(connection, how, within)
                     answer = work(Tx(connection, locks=not self.embedded))
                     connection.commit()
                     return answer
@@ -156,10 +154,11 @@ class Database:
         raise AssertionError("unreachable")
 
 
-def open_database(url: str, threads: int) -> Database:
+def open_database(url: str, threads: int, role: str | None = None) -> Database:
     """Open a database and check that it can be trusted with history.
 
-    Raises `Fault`: `bad_database_url`, `sqlite_too_old`, `unknown_database`, `driver_missing`.
+    On PostgreSQL its connections take a role, where one is named. Raises `Fault`:
+    `bad_database_url`, `sqlite_too_old`, `unknown_database`, `driver_missing`.
     """
     try:
         parsed = make_url(url)
@@ -168,7 +167,7 @@ def open_database(url: str, threads: int) -> Database:
     if parsed.get_backend_name() == "sqlite":
         return _open_sqlite(parsed, threads)
     if parsed.get_backend_name() == "postgresql":
-        return _open_postgresql(parsed, threads)
+        return _open_postgresql(parsed, threads, role)
     raise Fault("unknown_database", {"kind": parsed.get_backend_name()})
 
 
@@ -253,7 +252,7 @@ def _begin_sqlite(connection: Connection) -> None:
         raise known(error) from error
 
 
-def _open_postgresql(url: URL, threads: int) -> Database:
+def _open_postgresql(url: URL, threads: int, role: str | None) -> Database:
     if url.drivername == "postgresql":
         url = url.set(drivername="postgresql+psycopg")
     try:
@@ -268,7 +267,9 @@ def _open_postgresql(url: URL, threads: int) -> Database:
     except ModuleNotFoundError:
         raise Fault("driver_missing", {"extra": "postgres"}) from None
     event.listen(engine, "checkin", _leave_clean)
-    return Database(engine, embedded=False)
+    if role is not None:
+        event.listen(engine, "connect", take_role(role))
+    return Database(engine, embedded=False, role=role)
 
 
 def _leave_clean(connection: Any, _record: Any) -> None:
@@ -276,7 +277,3 @@ def _leave_clean(connection: Any, _record: Any) -> None:
         return
     if connection.pgconn.transaction_status:  # not idle
         connection.rollback()
-    # SQLAlchemy leaves "read write" behind a reading unit of work, which would overrule a server
-    # that is set to read-only, as one is whose disk runs full.
-    if connection.read_only is not None:
-        connection.read_only = None
