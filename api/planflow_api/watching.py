@@ -69,12 +69,7 @@ class Watch:
 
 def route_of(scope: Scope) -> str:
     """The template of the route that was taken; `-` where none was."""
-    path = getattr(scope.get("route"), "path", None)
-    if path is None:
-        return UNKNOWN
-    # A route knows its room's prefix, and not that of the whole interface.
-    of_api = scope["path"].startswith(f"{scope.get('root_path', '')}{BASE}/")
-    return f"{BASE}{path}" if of_api and not path.startswith(BASE) else str(path)
+    return str(getattr(scope.get("route"), "path", UNKNOWN))
 
 
 def note_actor(scope: Scope, actor: str) -> None:
