@@ -69,6 +69,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        # What an operator sees is in `watching`; a span would carry queries and an error's words.
+        telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
         lifespan=_life,
         generate_unique_id_function=lambda route: route.name,
     )

@@ -5,7 +5,7 @@ import datetime as dt
 from collections.abc import Callable
 from concurrent.futures import Executor
 from contextvars import copy_context
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Annotated, TypeVar
 from urllib.parse import quote
 
@@ -108,13 +108,15 @@ async def door(request: Request) -> Door:
 
 async def visit(request: Request) -> Visit:
     """The request of somebody who must be signed in."""
-    scheme, token = get_authorization_scheme_param(request.headers.get("authorization"))
+    scope, seen = request.scope, request.scope[SEEN]
+    authorization = seen.head.get(b"authorization", b"").decode("latin-1")
+    scheme, token = get_authorization_scheme_param(authorization)
     # No name of ours holds what nobody sees: one of the databases takes offence at a zero, and a
     # sentence that repeats a mark of direction is read as another one.
-    readable = not has_unseen(request.scope["path"] + "".join(request.query_params.values()))
+    asked = "".join(request.query_params.values()) if scope["query_string"] else ""
+    readable = not has_unseen(scope["path"] + asked)
     bearer = token if scheme.lower() == "bearer" else None
-    needs = READ if request.method in _SAFE else ACT
-    seen = request.scope[SEEN]
+    needs = READ if scope["method"] in _SAFE else ACT
     return Visit(request.state.door, bearer, language(request), readable, needs, seen)
 
 
@@ -125,15 +127,19 @@ def address(request: Request) -> str:
 
 async def call(request: Request) -> Call:
     """An unsafe request, its body unread: the library checks other things first."""
-    body, key = await request.body(), request.headers.get("idempotency-key")
-    return Call(request.method, request.scope["path"], body, None, key)
+    return await _call(request)
 
 
 async def plan_call(request: Request) -> Call:
     """An unsafe request on a plan, which must name the version it is about."""
     # A header sent twice is a list, and no version.
     matches = ", ".join(request.headers.getlist("if-match"))
-    return replace(await call(request), if_match=matches or None)
+    return await _call(request, matches or None)
+
+
+async def _call(request: Request, if_match: str | None = None) -> Call:
+    body, key = await request.body(), request.headers.get("idempotency-key")
+    return Call(request.method, request.scope["path"], body, if_match, key)
 
 
 def whole(name: str, text: str | None) -> int | None:
