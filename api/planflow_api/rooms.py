@@ -7,6 +7,8 @@ from fastapi import APIRouter, Request
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 from starlette.responses import Response
+from starlette.routing import Match
+from starlette.types import Scope
 
 from planflow_api.watching import BASE
 
@@ -19,6 +21,16 @@ class Plain(APIRoute):
     Texts are read behind the door, so that 401 comes before 422, and nothing is left for the framework
     to check. To find that out anew for each request takes it longer than signing in takes.
     """
+
+    def __init__(self, path: str, endpoint: Callable[..., Any], **how: Any) -> None:
+        super().__init__(path, endpoint, **how)
+        self.tail = path.rpartition("}")[2]
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Whether it is meant. The router asks one route after another, and most of them are not."""
+        if not scope["path"].endswith(self.tail):
+            return Match.NONE, {}
+        return super().matches(scope)
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """What answers a request: the parameters are known now, not for each request."""
