@@ -6,6 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 from contextvars import copy_context
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated, TypeVar
 from urllib.parse import quote
 
@@ -37,10 +38,29 @@ class Door:
     pool: Executor
 
     async def through(self, work: Callable[[Site], T]) -> T:
-        """Do some work in the library."""
+        """Do some work in the library.
+
+        As `run_in_executor`, whose two futures that watch each other take longer than the hop.
+        """
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[T] = loop.create_future()
         # What is logged there belongs to this request.
         run = copy_context().run
-        return await asyncio.get_running_loop().run_in_executor(self.pool, run, work, self.site)
+
+        def carry() -> None:
+            try:
+                settle = partial(answer.set_result, run(work, self.site))
+            except BaseException as error:
+                settle = partial(answer.set_exception, error)
+            loop.call_soon_threadsafe(_unless_given_up, answer, settle)
+
+        self.pool.submit(carry)
+        return await answer
+
+
+def _unless_given_up(answer: asyncio.Future[T], settle: Callable[[], None]) -> None:
+    if not answer.done():
+        settle()
 
 
 @dataclass(frozen=True, slots=True)
