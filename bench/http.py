@@ -26,7 +26,9 @@ PLAN = f"/api/v1/cycles/{CYCLE}/plans"
 @contextmanager
 def served(app: str, *flags: str, **environment: str) -> Iterator[str]:
     """An application under uvicorn, one worker; its address."""
-    call = [sys.executable, "-m", "uvicorn", app, "--no-access-log", "--port", "0", *flags]
+    # While one side is asked, the connections of the other wait: on a busy machine for long.
+    waits = ("--timeout-keep-alive", "120")
+    call = [sys.executable, "-m", "uvicorn", app, "--no-access-log", "--port", "0", *waits, *flags]
     process = subprocess.Popen(  # noqa: S603 - our own program
         call, env={**os.environ, **environment}, stderr=subprocess.PIPE, text=True
     )

@@ -36,7 +36,7 @@ from planflow_api.routes import (
     review,
     units,
 )
-from planflow_api.watching import BASE, Watch
+from planflow_api.watching import Watch
 
 _ABOUT = """\
 计划在各级之间上下协商：上报、下达、再上报、再下达、一次微调，每一步都留痕，不可覆盖。
@@ -69,6 +69,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        # What an operator sees is in `watching`; a span would carry queries and an error's words.
+        telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
         lifespan=_life,
         generate_unique_id_function=lambda route: route.name,
     )
@@ -78,11 +80,10 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         Frame, settings=settings, rates=Rates(settings), watch=Watch(app.state.metrics)
     )
     errors.install(app)
-    # The router asks one room after another: what is asked for most comes first.
-    often = (plans, cycles, units, protocols, delegations, auth)
+    # The router asks one route after another: what is asked for most comes first.
+    often = (health, plans, cycles, units, protocols, delegations, auth)
     for room in (*often, accounts, factors, oidc, review, access_records, bundles, ledger):
-        app.include_router(room.router, prefix=BASE)
-    app.include_router(health.router)
+        app.router.routes.extend(room.router.routes)
     docs.install(app)
     return app
 

@@ -5,7 +5,8 @@ import datetime as dt
 from collections.abc import Callable
 from concurrent.futures import Executor
 from contextvars import copy_context
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import partial
 from typing import Annotated, TypeVar
 from urllib.parse import quote
 
@@ -37,10 +38,29 @@ class Door:
     pool: Executor
 
     async def through(self, work: Callable[[Site], T]) -> T:
-        """Do some work in the library."""
+        """Do some work in the library.
+
+        As `run_in_executor`, whose two futures that watch each other take longer than the hop.
+        """
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[T] = loop.create_future()
         # What is logged there belongs to this request.
         run = copy_context().run
-        return await asyncio.get_running_loop().run_in_executor(self.pool, run, work, self.site)
+
+        def carry() -> None:
+            try:
+                settle = partial(answer.set_result, run(work, self.site))
+            except BaseException as error:
+                settle = partial(answer.set_exception, error)
+            loop.call_soon_threadsafe(_unless_given_up, answer, settle)
+
+        self.pool.submit(carry)
+        return await answer
+
+
+def _unless_given_up(answer: asyncio.Future[T], settle: Callable[[], None]) -> None:
+    if not answer.done():
+        settle()
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +112,9 @@ def written(view: View, lang: str, status: int = 200, *, tokened: bool = True) -
     headers = {"Content-Language": lang, "Vary": "Accept-Language"}
     if isinstance(view, PlanView) and tokened:
         headers["ETag"] = f'"{view.version}"'
-    body = view.model_dump_json(by_alias=True)
-    return Response(body.encode(), status, headers, "application/json")
+    # As `model_dump_json`, which makes a text of these bytes.
+    body = view.__pydantic_serializer__.to_json(view, by_alias=True)
+    return Response(body, status, headers, "application/json")
 
 
 async def door(request: Request) -> Door:
@@ -108,13 +129,15 @@ async def door(request: Request) -> Door:
 
 async def visit(request: Request) -> Visit:
     """The request of somebody who must be signed in."""
-    scheme, token = get_authorization_scheme_param(request.headers.get("authorization"))
+    scope, seen = request.scope, request.scope[SEEN]
+    authorization = seen.head.get(b"authorization", b"").decode("latin-1")
+    scheme, token = get_authorization_scheme_param(authorization)
     # No name of ours holds what nobody sees: one of the databases takes offence at a zero, and a
     # sentence that repeats a mark of direction is read as another one.
-    readable = not has_unseen(request.scope["path"] + "".join(request.query_params.values()))
+    asked = "".join(request.query_params.values()) if scope["query_string"] else ""
+    readable = not has_unseen(scope["path"] + asked)
     bearer = token if scheme.lower() == "bearer" else None
-    needs = READ if request.method in _SAFE else ACT
-    seen = request.scope[SEEN]
+    needs = READ if scope["method"] in _SAFE else ACT
     return Visit(request.state.door, bearer, language(request), readable, needs, seen)
 
 
@@ -125,15 +148,19 @@ def address(request: Request) -> str:
 
 async def call(request: Request) -> Call:
     """An unsafe request, its body unread: the library checks other things first."""
-    body, key = await request.body(), request.headers.get("idempotency-key")
-    return Call(request.method, request.scope["path"], body, None, key)
+    return await _call(request)
 
 
 async def plan_call(request: Request) -> Call:
     """An unsafe request on a plan, which must name the version it is about."""
     # A header sent twice is a list, and no version.
     matches = ", ".join(request.headers.getlist("if-match"))
-    return replace(await call(request), if_match=matches or None)
+    return await _call(request, matches or None)
+
+
+async def _call(request: Request, if_match: str | None = None) -> Call:
+    body, key = await request.body(), request.headers.get("idempotency-key")
+    return Call(request.method, request.scope["path"], body, if_match, key)
 
 
 def whole(name: str, text: str | None) -> int | None:

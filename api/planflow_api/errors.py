@@ -8,7 +8,6 @@ from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI, Request
-from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
@@ -54,7 +53,6 @@ _RETRY_AFTER = {
 def install(app: FastAPI) -> None:
     """Make every error of the service a problem."""
     app.add_exception_handler(PlanflowError, _told)
-    app.add_exception_handler(RequestValidationError, _misread)
     app.add_exception_handler(HTTPException, _http)
 
 
@@ -62,14 +60,6 @@ async def _told(request: Request, error: Exception) -> Response:
     if not isinstance(error, PlanflowError):
         raise error
     return _answered(request, error)
-
-
-async def _misread(request: Request, error: Exception) -> Response:
-    found = error.errors() if isinstance(error, RequestValidationError) else []
-    fields = [str(fault["loc"][-1]) for fault in found]
-    return _answered(
-        request, invalid(*(Finding("wrong_shape", {"field": field}, field) for field in fields))
-    )
 
 
 async def _http(request: Request, error: Exception) -> Response:

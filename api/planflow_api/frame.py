@@ -45,7 +45,7 @@ class Frame:
             self.watch.left(scope, seen)
 
     async def _carry(self, scope: Scope, receive: Receive, answer: "_Answer", seen: Seen) -> None:
-        caller = self._caller(scope)
+        caller = self._caller(scope, seen)
         refusal = unfit(scope, self.settings) or self._too_often(scope, caller)
         if refusal is not None:
             await self._refuse(refusal, scope, receive, answer, seen)
@@ -64,9 +64,9 @@ class Frame:
             await response(scope, receive, answer)
         self.rates.learn(caller, seen.actor, seen.status)
 
-    def _caller(self, scope: Scope) -> Caller:
-        authorization = next((v for name, v in scope["headers"] if name == b"authorization"), b"")
-        return self.rates.caller((scope.get("client") or _HERE)[0], authorization)
+    def _caller(self, scope: Scope, seen: Seen) -> Caller:
+        address, _ = scope.get("client") or _HERE
+        return self.rates.caller(address, seen.head.get(b"authorization", b""))
 
     def _too_often(self, scope: Scope, caller: Caller) -> Refusal | None:
         wait = 0 if scope["path"] == _UNCOUNTED else self.rates.admit(caller)

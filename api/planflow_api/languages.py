@@ -5,7 +5,9 @@ from planflow.messages import LANGUAGES
 
 def preferred(header: str | None, default: str) -> str:
     """The language the reader likes best among ours; the default where the header names none."""
-    wishes = [_wish(part, default) for part in (header or "").split(",")]
+    if header is None:
+        return default
+    wishes = [_wish(part, default) for part in header.split(",")]
     # `max` keeps the first of equals, and a reader's first word is the stronger one
     lang, weight = max(wishes, key=lambda wish: wish[1])
     return lang if weight > 0 else default

@@ -35,6 +35,7 @@ class Metrics:
         self.oldest = self._gauge("ledger_oldest_seconds", "Age of the oldest of them")
         self.pool_size = self._gauge("database_pool_size", "Connections the pool may hold")
         self.pool_used = self._gauge("database_pool_used", "Connections that are in use")
+        self._rows: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
         self.signed = Gauge(
             "planflow_ledger_checkpoint_size",
             "Size of a log's last signed checkpoint",
@@ -48,8 +49,15 @@ class Metrics:
     def request(self, method: str, route: str, status: int, took: float) -> None:
         """Count a request; a method nobody knows is no name for a row."""
         known = method if method in _METHODS else "-"
-        self.requests.labels(known, route, str(status)).inc()
-        self.seconds.labels(known, route).observe(took)
+        row = self._rows.get((known, route, status)) or self._row(known, route, status)
+        row[0].inc()
+        row[1].observe(took)
+
+    def _row(self, method: str, route: str, status: int) -> tuple[Counter, Histogram]:
+        """Looked up once: there are as many as there are routes and statuses."""
+        row = self.requests.labels(method, route, status), self.seconds.labels(method, route)
+        self._rows[method, route, status] = row
+        return row
 
     def told(self, standing: Standing) -> bytes:
         """All numbers, those of the site as they stand now, in Prometheus' own form."""

@@ -5,9 +5,9 @@ body and no query is in it.
 """
 
 import logging
+import os
 import re
 import time
-import uuid
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
@@ -27,9 +27,10 @@ UNKNOWN = "-"
 
 @dataclass(slots=True)
 class Seen:
-    """One request, as far as it is told."""
+    """One request, as far as it is told; `head` is the first of each of its headers."""
 
     id: str
+    head: dict[bytes, bytes]
     started: float = field(default_factory=time.perf_counter)
     actor: str = ""
     code: str = ""
@@ -44,9 +45,10 @@ class Watch:
 
     def arrived(self, scope: Scope) -> Seen:
         """A request arrives: it keeps the name that it came with, where that is one."""
-        given = next((value for name, value in scope["headers"] if name == _GIVEN), b"")
-        name = given.decode() if _WELL_FORMED.fullmatch(given) else uuid.uuid4().hex
-        seen = scope[SEEN] = Seen(name)
+        head = dict(reversed(scope["headers"]))
+        given = head.get(_GIVEN, b"")
+        name = given.decode() if _WELL_FORMED.fullmatch(given) else os.urandom(16).hex()
+        seen = scope[SEEN] = Seen(name, head)
         REQUEST.set(name)
         return seen
 
@@ -69,12 +71,7 @@ class Watch:
 
 def route_of(scope: Scope) -> str:
     """The template of the route that was taken; `-` where none was."""
-    path = getattr(scope.get("route"), "path", None)
-    if path is None:
-        return UNKNOWN
-    # A route knows its room's prefix, and not that of the whole interface.
-    of_api = scope["path"].startswith(f"{scope.get('root_path', '')}{BASE}/")
-    return f"{BASE}{path}" if of_api and not path.startswith(BASE) else str(path)
+    return str(getattr(scope.get("route"), "path", UNKNOWN))
 
 
 def note_actor(scope: Scope, actor: str) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Annotated, TypeVar
 
-from fastapi import APIRouter, Query, Request
+from fastapi import Query, Request
 from pydantic import WithJsonSchema
 from starlette.responses import Response
 
@@ -16,11 +16,12 @@ from planflow.services.review_views import AccessView
 from planflow.services.site import Site
 from planflow.services.views import Page
 from planflow_api.dependencies import Visiting, whole
+from planflow_api.rooms import room
 from planflow_api.routes.review import FILES, Actor, Form, form_of, moment_of
 from planflow_api.routes.units import Cursor, Limit
 from planflow_api.schemas import READ, refusals
 
-router = APIRouter(prefix="/access-records", tags=["review"])
+router = room("/access-records", "review")
 T = TypeVar("T")
 
 _TIME = WithJsonSchema({"type": "string", "format": "date-time"})

@@ -1,6 +1,5 @@
 """Accounts and their grants, for security admins."""
 
-from fastapi import APIRouter
 from starlette.responses import Response
 
 from planflow.domain.identity import AddAccount, ChangeAccount, EndGrant, GiveGrant, LinkIdentity
@@ -12,10 +11,11 @@ from planflow.services.tokens import MANAGE
 from planflow.services.views import Page
 from planflow_api.bodies import body
 from planflow_api.dependencies import Calling, Visiting, whole
+from planflow_api.rooms import room
 from planflow_api.routes.units import Cursor, Limit
 from planflow_api.schemas import READ, WRITE, refusals
 
-router = APIRouter(prefix="/accounts", tags=["accounts"])
+router = room("/accounts", "accounts")
 
 _ADDED = {
     "name": "rongan",

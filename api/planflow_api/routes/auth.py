@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from starlette.responses import Response
 
 from planflow.domain.identity import ChangePassword, EndServiceToken, NewServiceToken
@@ -16,10 +16,11 @@ from planflow.services.views import Page, SignedOutView, TokenView
 from planflow_api.bodies import body
 from planflow_api.dependencies import Calling, Opened, Visiting, address, whole, written
 from planflow_api.errors import language
+from planflow_api.rooms import room
 from planflow_api.routes.units import Cursor, Limit
 from planflow_api.schemas import READ, WRITE, refusals
 
-router = APIRouter(prefix="/auth", tags=["auth"])
+router = room("/auth", "auth")
 
 _SIGN_IN = (401, 408, 413, 422, 429, 500, 503)
 _TOKEN = {"grant_type": "refresh_token", "refresh_token": "what was answered last"}  # an example  # nosec B105

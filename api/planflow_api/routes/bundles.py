@@ -2,14 +2,15 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from starlette.responses import Response
 
 from planflow.services import bundles
 from planflow_api.dependencies import Visiting
+from planflow_api.rooms import room
 from planflow_api.schemas import READ, refusals
 
-router = APIRouter(prefix="/cycles/{cycle}", tags=["ledger"])
+router = room("/cycles/{cycle}", "ledger")
 
 ZIP = "application/zip"
 Unit = Annotated[str | None, Query(description="At and below this unit; otherwise all in scope")]

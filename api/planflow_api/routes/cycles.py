@@ -1,6 +1,5 @@
 """Cycles: one run of a protocol for one year, and its rounds."""
 
-from fastapi import APIRouter
 from starlette.responses import Response
 
 from planflow.domain.commands import CloseRound, DropCycle, OpenCycle, OpenRound
@@ -11,11 +10,12 @@ from planflow.services.site import Site
 from planflow.services.views import CycleItem, CycleView, Page, PlaceView
 from planflow_api.bodies import body
 from planflow_api.dependencies import Calling, Visiting, moment, whole
+from planflow_api.rooms import room
 from planflow_api.routes.review import AsOf, seen_first
 from planflow_api.routes.units import Cursor, Limit
 from planflow_api.schemas import READ, WRITE, refusals
 
-router = APIRouter(prefix="/cycles", tags=["cycles"])
+router = room("/cycles", "cycles")
 
 _CYCLE = {
     "id": "exit-2019",

@@ -1,6 +1,5 @@
 """Standing in for each other: a role at a unit, delegated for a time."""
 
-from fastapi import APIRouter
 from starlette.responses import Response
 
 from planflow.domain.delegating import Delegate, EndDelegation
@@ -9,10 +8,11 @@ from planflow.services.delegations import DelegationView
 from planflow.services.views import Page
 from planflow_api.bodies import body
 from planflow_api.dependencies import Calling, Visiting, whole
+from planflow_api.rooms import room
 from planflow_api.routes.units import Cursor, Limit
 from planflow_api.schemas import READ, WRITE, refusals
 
-router = APIRouter(prefix="/delegations", tags=["delegations"])
+router = room("/delegations", "delegations")
 
 _DELEGATION = {
     "to_user": "clerk",

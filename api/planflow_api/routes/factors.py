@@ -1,6 +1,6 @@
 """One's own second factor."""
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from starlette.responses import Response
 
 from planflow.domain.identity import ConfirmFactor, DropFactor, EnrolFactor
@@ -9,9 +9,10 @@ from planflow.services.own_factor import EnrolmentView, FactorView, RecoveryView
 from planflow.services.tokens import ENROL, MANAGE
 from planflow_api.bodies import body
 from planflow_api.dependencies import Calling, Visiting, address
+from planflow_api.rooms import room
 from planflow_api.schemas import WRITE, refusals
 
-router = APIRouter(prefix="/auth/second-factor", tags=["auth"])
+router = room("/auth/second-factor", "auth")
 
 _PASSWORD = {"password": "a long secret"}  # an example  # nosec B105
 _REFUSED = refusals((*WRITE, 429))

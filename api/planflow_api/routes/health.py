@@ -3,7 +3,7 @@
 import ipaddress
 import secrets
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
@@ -11,9 +11,10 @@ from planflow.errors import Fault, Refusal
 from planflow.services import standing
 from planflow_api.dependencies import Opened
 from planflow_api.metrics import KIND
+from planflow_api.rooms import room
 from planflow_api.schemas import refusals
 
-router = APIRouter(tags=["health"])
+router = room("", "health", base="")
 # A proxy on this machine asks for somebody else.
 _FOR_ANOTHER = ("forwarded", "x-forwarded-for", "x-real-ip", "via")
 
@@ -30,19 +31,19 @@ class Readiness(Health):
     parts: dict[str, str] = Field(description="Each part, all of them `ready`")
 
 
-@router.get("/healthz", responses=refusals((500,)))
-async def healthz() -> Health:
+@router.get("/healthz", response_model=Health, responses=refusals((500,)))
+async def healthz() -> Response:
     """The process lives."""
-    return Health()
+    return _told(Health())
 
 
-@router.get("/readyz", responses=refusals((500, 503)))
-async def readyz(door: Opened) -> Readiness:
+@router.get("/readyz", response_model=Readiness, responses=refusals((500, 503)))
+async def readyz(door: Opened) -> Response:
     """It can serve: database, schema, the ledger's key, the sequencer. Otherwise 503 names the part."""
     parts = await door.through(standing.parts)
     if any(told != standing.READY for told in parts.values()):
         raise Fault("not_ready", {"parts": parts})
-    return Readiness(parts=parts)
+    return _told(Readiness(parts=parts))
 
 
 @router.get(
@@ -56,6 +57,10 @@ async def metrics(request: Request, door: Opened) -> Response:
         raise Refusal("not_found")
     found = await door.through(standing.look)
     return Response(request.app.state.metrics.told(found), media_type=KIND)
+
+
+def _told(health: Health) -> Response:
+    return Response(health.model_dump_json(), media_type="application/json")
 
 
 def _may_read_numbers(request: Request) -> bool:

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from pydantic import WithJsonSchema
 from starlette.responses import Response
 
@@ -12,9 +12,10 @@ from planflow.services.people import Reader
 from planflow.services.site import Site
 from planflow.services.views import ReceiptView
 from planflow_api.dependencies import Visiting, whole
+from planflow_api.rooms import room
 from planflow_api.schemas import READ, refusals
 
-router = APIRouter(prefix="/ledger", tags=["ledger"])
+router = room("/ledger", "ledger")
 
 NOTE, BYTES = "text/plain; charset=utf-8", "application/octet-stream"
 Log = Annotated[

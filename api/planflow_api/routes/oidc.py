@@ -1,6 +1,6 @@
 """Signing in at the site's identity provider, by way of a browser."""
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from starlette.responses import RedirectResponse, Response
 
 from planflow.services import oidc
@@ -8,10 +8,11 @@ from planflow.services.site import Site
 from planflow.services.views import TokenView
 from planflow_api.dependencies import Opened, written
 from planflow_api.errors import language
+from planflow_api.rooms import room
 from planflow_api.schemas import refusals
 from planflow_api.watching import BASE
 
-router = APIRouter(prefix="/auth/oidc", tags=["auth"])
+router = room("/auth/oidc", "auth")
 
 _COOKIE = "planflow_departure"
 _PATH = f"{BASE}/auth/oidc"

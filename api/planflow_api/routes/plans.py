@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query
+from fastapi import Path, Query
 from pydantic import WithJsonSchema
 from starlette.responses import Response
 
@@ -17,12 +17,13 @@ from planflow.services.site import Site
 from planflow.services.views import DiffView, EventView, Page, PlanView
 from planflow_api.bodies import body
 from planflow_api.dependencies import Arrived, Visiting, moment, whole
+from planflow_api.rooms import room
 from planflow_api.routes.acts import ACTS, Act
 from planflow_api.routes.review import AsOf, seen_first
 from planflow_api.routes.units import Cursor, Limit, Parent
 from planflow_api.schemas import READ, WRITE_PLAN, refusals
 
-router = APIRouter(prefix="/cycles/{cycle}/plans", tags=["plans"])
+router = room("/cycles/{cycle}/plans", "plans")
 
 State = Annotated[str | None, Query(description="A state, as in `up1.submitted`")]
 Below = Annotated[str | None, Query(description="The code of a unit: it and all below it")]

@@ -1,14 +1,14 @@
 """The rules of a negotiation, as data."""
 
-from fastapi import APIRouter
 from starlette.responses import Response
 
 from planflow.services import protocols
 from planflow.services.views import Page, ProtocolItem, ProtocolView
 from planflow_api.dependencies import Visiting
+from planflow_api.rooms import room
 from planflow_api.schemas import READ, refusals
 
-router = APIRouter(prefix="/protocols", tags=["protocols"])
+router = room("/protocols", "protocols")
 
 
 @router.get("", response_model=Page[ProtocolItem], responses=refusals(READ))

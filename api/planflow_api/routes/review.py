@@ -4,7 +4,7 @@ import datetime as dt
 from collections.abc import Callable
 from typing import Annotated, TypeVar
 
-from fastapi import APIRouter, Query, Request
+from fastapi import Query, Request
 from pydantic import WithJsonSchema
 from starlette.responses import Response
 
@@ -17,10 +17,11 @@ from planflow.services.searching import Wanted
 from planflow.services.site import Site
 from planflow.services.views import Page
 from planflow_api.dependencies import Visiting, moment, whole
+from planflow_api.rooms import room
 from planflow_api.routes.units import Cursor, Limit
 from planflow_api.schemas import READ, Responses, refusals
 
-router = APIRouter(prefix="/cycles/{cycle}", tags=["review"])
+router = room("/cycles/{cycle}", "review")
 T = TypeVar("T")
 
 _TIME = WithJsonSchema({"type": "string", "format": "date-time"})

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from pydantic import WithJsonSchema
 from starlette.responses import Response
 
@@ -12,9 +12,10 @@ from planflow.services.people import Reader
 from planflow.services.site import Site
 from planflow.services.views import Page, UnitView
 from planflow_api.dependencies import Visiting, whole
+from planflow_api.rooms import room
 from planflow_api.schemas import READ, refusals
 
-router = APIRouter(prefix="/units", tags=["units"])
+router = room("/units", "units")
 
 Parent = Annotated[str | None, Query(description="The code of a unit: its children alone")]
 Cursor = Annotated[str | None, Query(description="`next` of the page before")]
