@@ -9,12 +9,12 @@ from planflow.services.own_factor import EnrolmentView, FactorView, RecoveryView
 from planflow.services.tokens import ENROL, MANAGE
 from planflow_api.bodies import body
 from planflow_api.dependencies import Calling, Visiting, address
-from planflow_api.schemas import WRITE, refusals
+from planflow_api.schemas import WRITE_OWN, refusals
 
 router = APIRouter(prefix="/auth/second-factor", tags=["auth"])
 
 _PASSWORD = {"password": "a long secret"}  # an example  # nosec B105
-_REFUSED = refusals((*WRITE, 429))
+_REFUSED = refusals(WRITE_OWN)
 
 
 @router.post(

@@ -12,7 +12,7 @@ from planflow.services.people import Reader
 from planflow.services.site import Site
 from planflow.services.views import Page, UnitView
 from planflow_api.dependencies import Visiting, whole
-from planflow_api.schemas import READ, refusals
+from planflow_api.schemas import LOOK, READ, refusals
 
 router = APIRouter(prefix="/units", tags=["units"])
 
@@ -42,7 +42,7 @@ async def list_units(
     return await visit.answer(look)
 
 
-@router.get("/{code}", response_model=UnitView, responses=refusals(READ))
+@router.get("/{code}", response_model=UnitView, responses=refusals(LOOK))
 async def get_unit(visit: Visiting, code: str) -> Response:
     """One unit."""
     return await visit.answer(lambda site, reader: units.get_unit(site, reader, code))
