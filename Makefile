@@ -9,13 +9,14 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install -qq -c constraints.txt
 PYTEST := $(BIN)/python -m pytest -n $(JOBS) --dist worksteal
 
-.PHONY: help demo test check soak format docs bench clean venv
+.PHONY: help demo test check soak audit-dependencies format docs bench clean venv
 
 help:
 	@echo 'make demo    set up, replay Liuzhou 2019 over HTTP, print the table, go on serving (ARGS=--exit stops)'
 	@echo 'make test    every test that Python alone can run'
 	@echo 'make check   format, lint, types, imports, security, every test, the wheel in an empty environment'
 	@echo 'make soak    the long seeded runs (SEED=n)'
+	@echo 'make audit-dependencies  ask for known faults of what is pinned; needs the internet'
 	@echo 'make bench   speed as ratios against floors (ARGS=--full: the sizes of docs/reference/speed.md)'
 	@echo 'make format  write the code as the format check wants it'
 	@echo 'make docs    write the generated pages and build the site in build/docs'
@@ -39,6 +40,13 @@ check: .venv/.dev
 
 soak: .venv/.dev
 	PLANFLOW_SOAK_SEED=$(SEED) $(BIN)/python -m pytest -m soak $(ARGS)
+
+# In an environment of its own: it is no part of what is looked through. Strict: what it could not ask about is
+# a fault too, where it would otherwise say that nothing is known.
+audit-dependencies: .venv/.base
+	$(PYTHON) -m venv build/audit
+	build/audit/bin/python -m pip --disable-pip-version-check install -qq pip-audit
+	build/audit/bin/python -m pip_audit --strict --no-deps --disable-pip -r constraints.txt
 
 bench: .venv/.dev
 	$(BIN)/python -m bench $(ARGS)

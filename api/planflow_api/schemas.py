@@ -82,15 +82,21 @@ _SHOWN: dict[int, dict[str, Any]] = {
 _HEADERS = {401: "WWW-Authenticate", 429: "Retry-After", 503: "Retry-After"}
 
 # What any request may be refused with before its route is asked.
-_HEAD = (400, 414, 429, 431)
-READ = (401, 403, 404, 422, 500, 503)
-WRITE = (401, 403, 404, 408, 409, 413, 422, 500, 503)
+_HEAD = (400, 414, 431)
+_COUNTED = (*_HEAD, 429)
+# Named by its path alone: whatever stands there is found or not.
+LOOK = (401, 403, 404, 500, 503)
+READ = (*LOOK, 422)
+# Sent with a password or a code, and without a key that another call could be at work under.
+WRITE_OWN = (*READ, 408, 413)
+WRITE = (*WRITE_OWN, 409)
 WRITE_PLAN = (*WRITE, 412, 428)
 
 
-def refusals(statuses: tuple[int, ...]) -> Responses:
+def refusals(statuses: tuple[int, ...], *, counted: bool = True) -> Responses:
     """The `responses` of an operation that may be refused with these statuses."""
-    return {status: _declaration(status) for status in sorted({*_HEAD, *statuses})}
+    before = _COUNTED if counted else _HEAD
+    return {status: _declaration(status) for status in sorted({*before, *statuses})}
 
 
 def _declaration(status: int) -> dict[str, Any]:

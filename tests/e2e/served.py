@@ -15,15 +15,16 @@ from typing import Any
 import httpx
 import pytest
 
-SERVE = ("-m", "uvicorn", "planflow_api.app:create_app", "--factory", "--no-access-log")
+APP = "planflow_api.app:create_app"
+SERVE = ("-m", "uvicorn", "--factory", "--no-access-log", "--port", "0")
 PASSWORD = "password-1"
 
 
 @contextmanager
-def service(url: str, **environment: str) -> Iterator[str]:
+def service(url: str, app: str = APP, **environment: str) -> Iterator[str]:
     """Serve a database; its address."""
     process = subprocess.Popen(
-        [sys.executable, *SERVE, "--port", "0"],
+        [sys.executable, *SERVE, app],
         env={**os.environ, "PLANFLOW_DATABASE_URL": url, **environment},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -77,7 +77,7 @@ class Play:
             self.world.site, who, "password-1", role, self.rng.choice(("R", "C", "C", "A", "B"))
         )
         self.world.again()
-        self.seen["roles given"] += 1
+        self._amid("roles given")
 
     def _revoke(self) -> None:
         who = self.rng.choice(PEOPLE)
@@ -86,21 +86,27 @@ class Play:
             one = self.rng.choice(held)
             people.revoke(self.world.site, who, one.role, self.codes.get(str(one.unit_id), "Z"))
             self.world.again()
-            self.seen["roles ended"] += 1
+            self._amid("roles ended")
+
+    def _amid(self, what: str) -> None:
+        """A change of who may do what; and whether it came while the units were at a round."""
+        self.seen[what] += 1
+        if self.world.get().open_round:
+            self.seen["roles changed in mid-round"] += 1
 
     def _delegate(self) -> None:
         unit = self.rng.choice(("R", "C", "C", "A"))
         who = self._able(unit, "admin")
         to = self.rng.choice([one for one in PEOPLE if one != who])
         one = self.world.delegate(who, to, unit, role="admin", onward=self.rng.random() < 0.8)
-        self.seen[f"chains of {len(one.in_place_of)}"] += 1
+        self._amid(f"chains of {len(one.in_place_of)}")
 
     def _end(self) -> None:
         who = self.rng.choice(PEOPLE)
         lent = [one for one in self.world.readers[who].grants if one.line]
         if lent and self.rng.random() < 0.4:
             self.world.end(who, self.rng.choice(lent).id)
-            self.seen["delegations ended"] += 1
+            self._amid("delegations ended")
 
     def _able(self, unit: str, *roles: str) -> str:
         """Somebody with such a role at a unit; now and then anybody."""
@@ -370,7 +376,8 @@ def test_no_log_contains_a_self_approval(park: Park, capsys: pytest.CaptureFixtu
         print(f"\nself-approvals looked for:\n{told(seen)}")
     for what in REACHED:
         assert seen[what], what
-    for wanted in ("refused: separate_hands", "roles given", "chains of 2", "typed on behalf"):
+    changed = ("roles given", "roles changed in mid-round", "chains of 2")
+    for wanted in ("refused: separate_hands", "typed on behalf", *changed):
         assert seen[wanted], wanted
     assert sum(seen[f"{what} in another's place"] for what in REACHED) >= 5
 
@@ -397,13 +404,40 @@ def test_without_its_guard_a_self_approval_is_found(
     assert next(filter(None, found), None)
 
 
+# What a long run must have reached, or it proved little: of acts of review, and of what could spoil them.
+AT_LEAST = {
+    "accepted": 200,
+    "returned": 200,
+    "corrected": 300,
+    "distributed": 100,
+    "paper_attested": 300,
+    "accepted in another's place": 15,
+    "returned in another's place": 10,
+    "corrected in another's place": 15,
+    "distributed in another's place": 20,
+    "paper_attested in another's place": 20,
+    "roles changed in mid-round": 3_000,
+    "roles given": 1_500,
+    "roles ended": 400,
+    "delegations ended": 200,
+    "chains of 1": 1_000,
+    "chains of 2": 200,
+    "chains of 3": 10,
+    "typed on behalf": 250,
+    "refused: separate_hands": 500,
+}
+HISTORIES, STEPS = 400, 120  # many: the longer one is, the more of it is settled
+
+
 @pytest.mark.soak
 def test_no_log_contains_a_self_approval_for_long(
     park: Park, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    """N14: none in 48,000 commands, which reached every kind of review, by every kind of hand."""
     rng, seen = Random(int(os.environ.get("PLANFLOW_SOAK_SEED", "1"))), Counter[str]()
-    for _ in range(200):
-        assert play(park, rng.choice(STARTS), rng.getrandbits(64), 150, seen) == []
+    for _ in range(HISTORIES):
+        assert play(park, rng.choice(STARTS), rng.getrandbits(64), STEPS, seen) == []
     with capsys.disabled():
-        print(f"\nself-approvals looked for:\n{told(seen)}")
-    assert all(seen[what] for what in REACHED)
+        print(f"\nself-approvals looked for in {HISTORIES * STEPS:,} commands:\n{told(seen)}")
+    few = {what: seen[what] for what, least in AT_LEAST.items() if seen[what] < least}
+    assert few == {}, few

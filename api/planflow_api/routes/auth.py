@@ -18,11 +18,12 @@ from planflow_api.dependencies import Calling, Opened, Visiting, address, whole,
 from planflow_api.errors import language
 from planflow_api.rooms import room
 from planflow_api.routes.units import Cursor, Limit
-from planflow_api.schemas import READ, WRITE, refusals
+from planflow_api.schemas import READ, WRITE, WRITE_OWN, refusals
 
 router = room("/auth", "auth")
 
-_SIGN_IN = (401, 408, 413, 422, 429, 500, 503)
+_SIGN_OUT = (408, 413, 422, 500, 503)
+_SIGN_IN = (401, *_SIGN_OUT)
 _TOKEN = {"grant_type": "refresh_token", "refresh_token": "what was answered last"}  # an example  # nosec B105
 _PASSWORD = {"current": "a long secret", "new": "a longer secret"}
 _SERVICE = {"name": "月报程序", "scopes": ["read"], "to": "2199-12-31"}
@@ -104,7 +105,7 @@ async def refresh(request: Request, door: Opened) -> Response:
 @router.post(
     "/revoke",
     response_model=SignedOutView,
-    responses=refusals(_SIGN_IN),
+    responses=refusals(_SIGN_OUT),
     openapi_extra=_form("退出登录 / Signing out", {"token": "any of them"}, "token"),  # an example  # nosec B105
 )
 async def revoke(request: Request, door: Opened) -> Response:
@@ -122,7 +123,7 @@ async def revoke(request: Request, door: Opened) -> Response:
 @router.post(
     "/password",
     response_model=PasswordView,
-    responses=refusals((*WRITE, 429)),
+    responses=refusals(WRITE_OWN),
     openapi_extra=body(ChangePassword, _PASSWORD, "换密码 / Another password"),
 )
 async def password(request: Request, visit: Visiting, call: Calling) -> Response:

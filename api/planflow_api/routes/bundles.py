@@ -8,16 +8,18 @@ from starlette.responses import Response
 from planflow.services import bundles
 from planflow_api.dependencies import Visiting
 from planflow_api.rooms import room
-from planflow_api.schemas import READ, refusals
+from planflow_api.schemas import LOOK, READ, Responses, refusals
 
 router = room("/cycles/{cycle}", "ledger")
 
 ZIP = "application/zip"
 Unit = Annotated[str | None, Query(description="At and below this unit; otherwise all in scope")]
-_ANSWERS = refusals((*READ, 409, 413)) | {200: {"content": {ZIP: {}}}}
+_FILE: Responses = {200: {"content": {ZIP: {}}}}
+_OF_PLAN = refusals((*LOOK, 409, 413)) | _FILE
+_OF_ROUND = refusals((*READ, 409, 413)) | _FILE
 
 
-@router.get("/plans/{unit}/bundle", response_class=Response, responses=_ANSWERS)
+@router.get("/plans/{unit}/bundle", response_class=Response, responses=_OF_PLAN)
 async def plan_bundle(visit: Visiting, cycle: str, unit: str) -> Response:
     """A plan's evidence bundle: checked offline by `planflow verify`."""
     return await visit.raw(
@@ -27,7 +29,7 @@ async def plan_bundle(visit: Visiting, cycle: str, unit: str) -> Response:
     )
 
 
-@router.get("/rounds/{round}/bundle", response_class=Response, responses=_ANSWERS)
+@router.get("/rounds/{round}/bundle", response_class=Response, responses=_OF_ROUND)
 async def round_bundle(visit: Visiting, cycle: str, round: str, unit: Unit = None) -> Response:  # noqa: A002
     """A round's evidence bundle, in the reader's scope: checked offline by `planflow verify`."""
     return await visit.raw(

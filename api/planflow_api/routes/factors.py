@@ -10,12 +10,12 @@ from planflow.services.tokens import ENROL, MANAGE
 from planflow_api.bodies import body
 from planflow_api.dependencies import Calling, Visiting, address
 from planflow_api.rooms import room
-from planflow_api.schemas import WRITE, refusals
+from planflow_api.schemas import WRITE_OWN, refusals
 
 router = room("/auth/second-factor", "auth")
 
 _PASSWORD = {"password": "a long secret"}  # an example  # nosec B105
-_REFUSED = refusals((*WRITE, 429))
+_REFUSED = refusals(WRITE_OWN)
 
 
 @router.post(

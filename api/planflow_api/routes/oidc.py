@@ -35,7 +35,7 @@ async def leave(door: Opened) -> Response:
     return answer
 
 
-@router.get("/callback", response_model=TokenView, responses=refusals((401, 404, 422, 500, 503)))
+@router.get("/callback", response_model=TokenView, responses=refusals((401, 404, 500, 503)))
 async def come_back(
     request: Request, door: Opened, state: str = "", code: str = "", iss: str | None = None
 ) -> Response:

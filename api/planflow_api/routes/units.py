@@ -13,7 +13,7 @@ from planflow.services.site import Site
 from planflow.services.views import Page, UnitView
 from planflow_api.dependencies import Visiting, whole
 from planflow_api.rooms import room
-from planflow_api.schemas import READ, refusals
+from planflow_api.schemas import LOOK, READ, refusals
 
 router = room("/units", "units")
 
@@ -43,7 +43,7 @@ async def list_units(
     return await visit.answer(look)
 
 
-@router.get("/{code}", response_model=UnitView, responses=refusals(READ))
+@router.get("/{code}", response_model=UnitView, responses=refusals(LOOK))
 async def get_unit(visit: Visiting, code: str) -> Response:
     """One unit."""
     return await visit.answer(lambda site, reader: units.get_unit(site, reader, code))

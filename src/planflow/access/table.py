@@ -82,7 +82,7 @@ ANYWHERE: dict[str, Roles] = {
     "open_cycle": _ADMIN,
     "delegate": AT_A_UNIT,
     "access_records": WATCHERS,
-    "accounts": frozenset({"secadmin"}),
+    "manage_accounts": frozenset({"secadmin"}),
 }
 # what the holder of a role may delegate at the same unit: their own role, or less
 DELEGABLE: dict[str, Roles] = {

@@ -228,7 +228,7 @@ def _hand(site: Site, reader: Reader) -> Hand:
 
 def _own_grant(reader: Reader) -> str:
     for one in reader.grants:
-        if anywhere([one.role], "accounts"):
+        if anywhere([one.role], _ACTION):
             return one.id
     raise Refusal("forbidden", {"action": _ACTION})
 

@@ -66,7 +66,7 @@ def given(
     scopes = (READ, ACT) if ACT in command.scopes else (READ,)
     life = until - now
     kind = Kind(SERVICE, SERVICE, scopes, life, life, title=command.name)
-    family, told = tokens.issue(site, tx, account_id, kind)
+    family, told = tokens.issue(site, tx, account_id, kind, now)
     terms = {
         "family": family,
         "account": account_id,

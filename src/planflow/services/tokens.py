@@ -54,9 +54,11 @@ def signed_in(site: Site, via: str, scopes: tuple[str, ...] = OF_A_PERSON) -> Ki
     return Kind(SIGN_IN, via, scopes, access, whole, renewed=True)
 
 
-def issue(site: Site, tx: Tx, account_id: str, kind: Kind) -> tuple[str, TokenView]:
+def issue(
+    site: Site, tx: Tx, account_id: str, kind: Kind, now: dt.datetime | None = None
+) -> tuple[str, TokenView]:
     """Begin a family with its first tokens; its id, and what its holder is told once."""
-    now = site.clock()
+    now = now or site.clock()
     made = Family(
         site.mint(),
         account_id,
@@ -117,10 +119,11 @@ def end(
     sites.lock_site(tx)
     if tokens.has_ended(tx, family.id):  # somebody else came first
         return None
-    terms = {"family": family.id, "account": family.account_id, "why": why}
+    now = site.clock()
+    terms = {"family": family.id, "account": family.account_id, "why": why, "at": now.isoformat()}
     event = Draft("tokens_ended", "", "", {"tokens": terms, **more}, site.mint())
     done = site_event(site, tx, event, hand)
-    tokens.end(tx, family.id, site.clock(), hand.actor, why)
+    tokens.end(tx, family.id, now, hand.actor, why)
     return done
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import ColumnElement, Table, type_coerce
+from sqlalchemy import ColumnElement, Connection, Table, select, type_coerce
 from sqlalchemy.types import NullType
 
 from planflow.errors import Finding
@@ -67,6 +67,16 @@ def _same(meant: Any, found: Any) -> bool:
     if isinstance(meant, dt.datetime):
         return format_time(meant) == instant(found)
     return bool(meant == found)
+
+
+def one(connection: Connection, rows: Table, key: str, meant: Row) -> Iterator[Finding]:
+    """The row of a key, which should be there, against what it should be."""
+    [column] = rows.primary_key
+    found = connection.execute(select(*columns_of(rows)).where(column == key)).mappings().first()
+    if found is None:
+        yield Finding("row_missing", {"table": rows.name, "key": key})
+    else:
+        yield from differing(rows.name, key, meant, found)
 
 
 def compare(

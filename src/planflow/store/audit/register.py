@@ -12,7 +12,8 @@ from planflow.domain.past import AMOUNTS
 from planflow.errors import Finding
 from planflow.ledger.leaf import unseal
 from planflow.store import surveys
-from planflow.store.audit.course import AT_ONCE, Course, columns_of, compare, differing
+from planflow.store.audit.course import AT_ONCE, Course, columns_of, compare, one
+from planflow.store.audit.sign_ins import SignIns
 from planflow.store.tables import (
     AccountRow,
     GrantEndRow,
@@ -42,13 +43,14 @@ class _Ids:
 
 def findings(tx: Tx, course: Course) -> Iterator[Finding]:
     """Walk the site's stream, and compare what it says with what is kept."""
-    ids, after = _Ids(), 0
+    ids, sign_ins, after = _Ids(), SignIns(), 0
     while page := list(surveys.events(tx, SITE, after, AT_ONCE)):
         for stored in page:
             course.count("site events")
-            yield from _event(tx, unseal(stored.leaf, stored.entries), ids)
+            yield from _event(tx, unseal(stored.leaf, stored.entries), ids, sign_ins)
         after = page[-1].seq
     yield from _beyond(tx, ids)
+    yield from sign_ins.findings(tx)
     yield from _units_now(tx)
     for row in tx.connection.execute(select(TEXTS.c.digest, TEXTS.c.text)):
         if sha256(row.text.encode()).hexdigest() != row.digest:
@@ -56,9 +58,10 @@ def findings(tx: Tx, course: Course) -> Iterator[Finding]:
             yield Finding("row_differs", params)
 
 
-def _event(tx: Tx, event: Event, ids: _Ids) -> Iterator[Finding]:
+def _event(tx: Tx, event: Event, ids: _Ids, sign_ins: SignIns) -> Iterator[Finding]:
     try:
         yield from _told(tx, event, ids)
+        yield from sign_ins.see(tx, event)
     except (KeyError, TypeError, ValueError):
         params = {"stream": event.stream, "seq": event.seq, "event": event.id}
         yield Finding("event_not_applicable", params)
@@ -74,36 +77,36 @@ def _told(tx: Tx, event: Event, ids: _Ids) -> Iterator[Finding]:
         own = parts["account"]["id"]
         ids.accounts.add(own)
         named = {"name": parts["name"]} if "name" in parts else {}  # erased: nothing to compare
-        yield from _one(tx, ACCOUNTS, own, {"id": own, **named})
+        yield from one(tx.connection, ACCOUNTS, own, {"id": own, **named})
     elif event.kind == "user_erased":  # from then on the pseudonym is the name
         own = parts["account"]["id"]
-        yield from _one(tx, ACCOUNTS, own, {"name": own})
+        yield from one(tx.connection, ACCOUNTS, own, {"name": own})
     elif event.kind in ("grant_given", "grant_delegated"):
         terms = parts["grant"]
         ids.grants.add(terms["grant"])
-        yield from _one(tx, GRANTS, terms["grant"], _grant(terms))
+        yield from one(tx.connection, GRANTS, terms["grant"], _grant(terms))
     elif event.kind == "grant_ended":
         terms = parts["grant"]
         ids.ended.add(terms["grant"])
         meant = {"grant_id": terms["grant"], "ended_by": terms["by"]}
         if "at" in terms:  # older events do not tell it
             meant["ended_at"] = datetime.fromisoformat(terms["at"])
-        yield from _one(tx, ENDS, terms["grant"], meant)
+        yield from one(tx.connection, ENDS, terms["grant"], meant)
 
 
 def _units(event: Event) -> Iterator[dict[str, Any]]:
     for chunk in event.parts["units"]:
-        for one in chunk:
-            own = {name: one[name] for name in ("code", "name", "level", "attributes")}
-            parent = one["parent"] or None
-            yield {"unit_id": one["id"], "position": event.seq, "parent_id": parent, **own}
+        for each in chunk:
+            own = {name: each[name] for name in ("code", "name", "level", "attributes")}
+            parent = each["parent"] or None
+            yield {"unit_id": each["id"], "position": event.seq, "parent_id": parent, **own}
 
 
 def _years(event: Event) -> Iterator[dict[str, Any]]:
     for chunk in event.parts["years"]:
-        for one in chunk:
-            own = {name: one.get(name) for name in AMOUNTS}
-            named = {"unit_id": one["unit"], "year": one["year"], "indicator": one["indicator"]}
+        for each in chunk:
+            own = {name: each.get(name) for name in AMOUNTS}
+            named = {"unit_id": each["unit"], "year": each["year"], "indicator": each["indicator"]}
             yield {**named, "position": event.seq, **own}
 
 
@@ -132,15 +135,6 @@ def _at(
         select(*columns_of(rows)).where(rows.c.position == position)
     ).mappings()
     yield from compare(rows.name, keys, meant, found)
-
-
-def _one(tx: Tx, rows: Table, key: str, meant: dict[str, Any]) -> Iterator[Finding]:
-    [column] = rows.primary_key
-    found = tx.connection.execute(select(*columns_of(rows)).where(column == key)).mappings().first()
-    if found is None:
-        yield Finding("row_missing", {"table": rows.name, "key": key})
-    else:
-        yield from differing(rows.name, key, meant, found)
 
 
 def _beyond(tx: Tx, ids: _Ids) -> Iterator[Finding]:
