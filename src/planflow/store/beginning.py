@@ -15,8 +15,6 @@ from planflow.store.driver import carried
 
 APPLICATION: Final = "planflow_application"  # acts for somebody, within their places
 RECORDS: Final = "planflow_records"  # sequencer, audit, jobs: all of history
-READING: Final = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
-WRITING: Final = "BEGIN"
 _UNKNOWN = ("22023", "42704")  # no such role: the schema has not been made yet
 _NOT_A_MEMBER = "42501"
 
@@ -52,16 +50,16 @@ def take_role(role: str) -> Callable[[Any, Any], None]:
     """What gives each new connection its role, whoever it signed in as."""
 
     def take(connection: Any, _record: Any) -> None:
+        connection.autocommit = True
         try:
             connection.execute(f"SET ROLE {role}")
-            connection.commit()
         except Exception as error:
             state = getattr(error, "sqlstate", None)
             if state == _NOT_A_MEMBER:
                 raise Fault("role_missing", {"role": role}) from error
             if state not in _UNKNOWN:  # a schema that was never made is told of as such later
                 raise
-            connection.rollback()
+        connection.autocommit = False
 
     return take
 

@@ -17,10 +17,12 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.pool import NullPool
 
 from planflow.errors import Fault, Finding, invalid
-from planflow.store.beginning import READING, WRITING, Within, begin, take_role
+from planflow.store.beginning import Within, begin, take_role
 from planflow.store.faults import bad_text, fault_of, known, worth_retrying
 
 T = TypeVar("T")
+READING = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+WRITING = "BEGIN"
 OLDEST_SQLITE = (3, 51, 3)  # before it: corruption when a WAL file is reset
 ATTEMPTS = 8
 # A cache that is full keeps what was used most, and parses every newcomer anew each time.
