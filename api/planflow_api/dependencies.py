@@ -10,7 +10,6 @@ from typing import Annotated, TypeVar
 from urllib.parse import quote
 
 from fastapi import Depends, Request
-from fastapi.security.utils import get_authorization_scheme_param
 from starlette.responses import Response
 
 from planflow.domain.parsing import has_unseen
@@ -21,6 +20,7 @@ from planflow.services.site import Site
 from planflow.services.tokens import ACT, READ
 from planflow.services.view import View
 from planflow.services.views import PlanView
+from planflow_api.bearing import bearer
 from planflow_api.errors import language
 from planflow_api.watching import SEEN, Seen
 
@@ -48,7 +48,7 @@ class Visit:
     """One request that needs a reader, not yet signed in: that happens behind the door."""
 
     door: Door
-    token: str | None
+    token: str
     lang: str
     readable: bool
     needs: str  # what the token must be meant for
@@ -108,14 +108,13 @@ async def door(request: Request) -> Door:
 
 async def visit(request: Request) -> Visit:
     """The request of somebody who must be signed in."""
-    scheme, token = get_authorization_scheme_param(request.headers.get("authorization"))
     # No name of ours holds what nobody sees: one of the databases takes offence at a zero, and a
     # sentence that repeats a mark of direction is read as another one.
     readable = not has_unseen(request.scope["path"] + "".join(request.query_params.values()))
-    bearer = token if scheme.lower() == "bearer" else None
+    token = bearer(request.headers.get("authorization"))
     needs = READ if request.method in _SAFE else ACT
     seen = request.scope[SEEN]
-    return Visit(request.state.door, bearer, language(request), readable, needs, seen)
+    return Visit(request.state.door, token, language(request), readable, needs, seen)
 
 
 def address(request: Request) -> str:
