@@ -99,12 +99,44 @@ def test_an_account_begins_and_its_grants_come_and_go(apart: World) -> None:
     assert gone["code"] == "not_found"
 
 
-def test_a_delegated_grant_is_its_delegators_to_end(apart: World) -> None:
+def test_a_delegated_grant_is_a_security_admins_to_end_as_well(apart: World) -> None:
     body = {"to_user": "clerk", "unit": "450200", "to": DAY}
     made = told(apart.ask("city", "POST", "/delegations", json=body), 201)
     clerk = ids(apart)["clerk"]
     where = f"/accounts/{clerk}/grants/{made['id']}"
+    held = told(apart.ask("keeper", "DELETE", where, json={"reason": "调离"}))["grants"]
+    assert made["id"] not in {one["id"] for one in held}
     assert told(apart.ask("keeper", "DELETE", where, json={}), 404)["code"] == "not_found"
+    [listed] = told(apart.get("clerk", "/delegations"))["items"]
+    assert (listed["id"], listed["status"]) == (made["id"], "ended")
+
+
+def test_what_a_shut_account_delegated_rests_until_it_is_opened(apart: World) -> None:
+    """Whoever a stand-in passed it on to is no way round: each account in the chain counts."""
+    cycle = apart.new_cycle()
+    apart.open(cycle, "up1")
+    body = {"to_user": "rongshui", "unit": "450224", "to": DAY, "role": "planner", "onward": True}
+    told(apart.ask("rongan", "POST", "/delegations", json=body), 201)
+    body |= {"to_user": "system", "onward": False}
+    told(apart.ask("rongshui", "POST", "/delegations", json=body), 201)
+    who = ids(apart)
+
+    def drafts() -> int:
+        path, figures = f"/cycles/{cycle}/plans/450224", {"persons": 1}
+        version = apart.version(cycle, "450224")
+        return apart.ask(
+            "system", "PUT", f"{path}/draft", json={"figures": figures}, version=version
+        ).status_code
+
+    assert drafts() == 200
+    for one in ("rongan", "rongshui"):
+        told(apart.ask("keeper", "POST", f"/accounts/{who[one]}/disable", json={}))
+        [listed] = told(apart.get("system", "/delegations"))["items"]
+        assert listed["status"] == "waiting"
+        assert drafts() == 404
+        told(apart.ask("keeper", "POST", f"/accounts/{who[one]}/enable", json={}))
+        del apart.tokens[one]
+        assert drafts() == 200
 
 
 @pytest.mark.parametrize(

@@ -56,7 +56,7 @@ class GiveGrant(Noun):
 
 
 class EndGrant(Noun):
-    """End a role that was given."""
+    """End a role, given or delegated."""
 
     reason: Text = ""
 

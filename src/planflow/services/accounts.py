@@ -37,7 +37,7 @@ Act = Callable[[Tx, Hand, Account], Recorded]
 
 
 class GrantView(View):
-    """A role that an account holds or will hold; `delegated` ones are their delegator's to end."""
+    """A role that an account holds or will hold, given or `delegated`."""
 
     id: str
     role: str
@@ -125,12 +125,12 @@ def give(site: Site, reader: Reader, call: Call, account_id: str) -> AccountView
 
 
 def end_grant(site: Site, reader: Reader, call: Call, account_id: str, grant: str) -> AccountView:
-    """End a grant that was given, and what rests on it. Raises `Refusal`."""
+    """End a grant, given or delegated, and what rests on it. Raises `Refusal`."""
 
     def act(tx: Tx, hand: Hand, found: Account) -> Recorded:
         command = parse(EndGrant, call.body)
         running = grants.of_accounts(tx, [found.id], site.clock())
-        if grant not in {one.id for one in running if not one.line}:
+        if grant not in {one.id for one in running}:
             raise Refusal("not_found", {"kind": "grant", "name": grant[:64]})
         return people.take(site, tx, found.id, grant, hand, command.reason)
 
