@@ -14,7 +14,15 @@ from sqlalchemy import text
 
 from planflow.domain.identity import NewServiceToken
 from planflow.errors import Refusal
-from planflow.services import attempts, own_password, people, shell_accounts, tokens
+from planflow.services import (
+    attempts,
+    oidc,
+    own_password,
+    passwords,
+    people,
+    shell_accounts,
+    tokens,
+)
 from planflow.services.calls import Call
 from planflow.services.site import Site, open_site
 from planflow.services.views import TokenView
@@ -114,6 +122,64 @@ def test_an_address_waits_whatever_the_names_and_an_own_account_is_no_way_out(
     assert people.sign_in(here, "b", PASSWORD, "192.0.2.2").access_token
 
 
+def test_guesses_from_one_place_shut_nobody_out_elsewhere(here: Site) -> None:
+    assert fail(here, "a", 6, "192.0.2.1") == ["unauthorized"] * 5 + ["too_many_attempts"]
+    told = refused(lambda: people.sign_in(here, "a", PASSWORD, "192.0.2.1"))
+    assert told.code == "too_many_attempts"
+    assert people.sign_in(here, "a", PASSWORD, "192.0.2.2").access_token
+
+
+def scattered(site: Site, name: str, times: int, start: int = 0) -> list[str]:
+    """Guesses at one name, each from a place of its own."""
+    return [
+        fail(site, name, 1, f"198.51.100.{number}")[0] for number in range(start, start + times)
+    ]
+
+
+def test_a_name_guessed_at_from_everywhere_waits_but_where_it_is_known(
+    here: Site, clock: Clock
+) -> None:
+    site = replace(here, settings=here.settings.model_copy(update={"free_attempts_of_name": 8}))
+    assert people.sign_in(site, "a", PASSWORD, "192.0.2.2").access_token
+    assert scattered(site, "a", 9) == ["unauthorized"] * 8 + ["too_many_attempts"]
+    elsewhere = refused(lambda: people.sign_in(site, "a", PASSWORD, "192.0.2.3"))
+    assert elsewhere.code == "too_many_attempts"
+    # Where it is known it is heard, and what fails there is counted there alone.
+    assert fail(site, "a", 1, "192.0.2.2") == ["unauthorized"]
+    assert people.sign_in(site, "a", PASSWORD, "192.0.2.2").access_token
+    # It begins anew for all places, and a month later the place is known no more.
+    assert scattered(site, "a", 1, 20) == ["unauthorized"]
+    clock.later(31 * 24 * 3600)
+    assert scattered(site, "a", 9, 30)[-1] == "too_many_attempts"
+    assert fail(site, "a", 1, "192.0.2.2") == ["too_many_attempts"]
+
+
+def test_a_known_place_is_remembered_past_the_day_after_which_failures_are_not(
+    here: Site, clock: Clock
+) -> None:
+    def rows() -> int:
+        query = text("SELECT count(*) FROM sign_in_attempt")
+        return here.database.read(lambda tx: int(tx.connection.execute(query).scalar_one()))
+
+    people.sign_in(here, "a", PASSWORD, "192.0.2.2")
+    assert rows() == 1
+    fail(here, "b", 1, "192.0.2.3")
+    assert rows() == 4
+    clock.later(25 * 3600)
+    people.sign_in(here, "city", PASSWORD, "192.0.2.4")
+    assert rows() == 2
+    clock.later(30 * 24 * 3600)
+    people.sign_in(here, "city", PASSWORD, "192.0.2.4")
+    assert rows() == 1
+
+
+def test_a_network_of_ipv6_is_one_place(here: Site) -> None:
+    for number in range(5):
+        assert fail(here, "a", 1, f"2001:db8:0:1::{number}") == ["unauthorized"]
+    assert fail(here, "a", 1, "2001:db8:0:1:ffff::1") == ["too_many_attempts"]
+    assert fail(here, "a", 1, "2001:db8:0:2::1") == ["unauthorized"]
+
+
 def test_many_at_once_are_not_many_for_one(here: Site) -> None:
     """Sixteen at the same time, through two processes' worth of threads: five are judged."""
     with ThreadPoolExecutor(8) as pool:
@@ -126,7 +192,7 @@ def test_what_is_kept_names_nobody(here: Site) -> None:
     rows = here.database.read(
         lambda tx: str(tx.connection.execute(text("SELECT * FROM sign_in_attempt")).all())
     )
-    assert attempts.of(here, "a", "").name in rows
+    assert attempts.of_name(here, "a") in rows
     assert "192.0.2.7" not in rows
 
 
@@ -259,3 +325,5 @@ def test_no_name_password_or_token_enters_a_leaf(world: World) -> None:
     )
     for planted in (PASSWORD, NEW, "planted-title", made.access_token, str(service.token)):
         assert planted.encode() not in leaves
+    fail(here, "a", 5, "192.0.2.1")
+    assert people.sign_in(here, "a", PASSWORD, "192.0.2.1").access_token

@@ -200,7 +200,7 @@ def unlink(site: Site, reader: Reader, call: Call, account_id: str) -> AccountVi
 def unlocked(site: Site, tx: Tx, found: Account, hand: Hand, reason: str = "") -> Recorded:
     """Hear a name again: an event."""
     done = _told(site, tx, "account_unlocked", found, hand, reason)
-    counted.drop(tx, attempts.of(site, found.name, "").name)
+    counted.drop_name(tx, attempts.of_name(site, found.name))
     return done
 
 
@@ -267,7 +267,7 @@ def _views(site: Site, tx: Tx, found: Sequence[Account]) -> list[AccountView]:
             delegated=bool(row.line),
         )
         held[row.account_id].append(shown)
-    names = {one.id: attempts.of(site, one.name, "").name for one in found}
+    names = {one.id: attempts.of_name(site, one.name) for one in found}
     waiting, sealed = counted.waiting(tx, list(names.values()), now), kept.confirmed(tx, ids)
     return [
         AccountView(

@@ -32,7 +32,7 @@ def set_password(site: Site, name: str, password: str) -> None:
     def work(tx: Tx) -> None:
         found = _account(tx, name)
         own_password.put(site, tx, found.id, hashed, site.shell())
-        counted.drop(tx, attempts.of(site, name, "").name)
+        counted.drop_name(tx, attempts.of_name(site, name))
 
     site.database.write(work)
 
