@@ -282,6 +282,44 @@ def test_a_new_password_signs_out_everybody_else(here: Site) -> None:
     assert signed(here, password=NEW).access_token
 
 
+def test_a_password_put_meanwhile_is_not_overwritten(
+    here: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A thief who asked first, with the old one, does not come out on top."""
+    thief = people.authenticate(here, signed(here).access_token, "zh")
+    body = f'{{"current": "{PASSWORD}", "new": "{NEW}"}}'.encode()
+    kept, other = passwords.kept, "what the holder chose"
+
+    def meanwhile(password: str) -> str:
+        monkeypatch.undo()
+        shell_accounts.set_password(here, "a", other)
+        return kept(password)
+
+    monkeypatch.setattr(passwords, "kept", meanwhile)
+    change = partial(own_password.change, here, thief, Call("POST", "/auth/password", body))
+    assert refused(change).code == "unauthorized"
+    assert refused(lambda: signed(here, password=NEW)).code == "unauthorized"
+    assert signed(here, password=other).access_token
+
+
+@pytest.mark.parametrize("how", ["shut", "password"])
+def test_nobody_is_signed_in_by_what_held_a_moment_ago(
+    here: Site, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    fits = passwords.fits
+
+    def meanwhile(password: str, hashed: str | None) -> bool:
+        good = fits(password, hashed)
+        if how == "shut":
+            shell_accounts.disable(here, "a", disabled=True)
+        else:
+            shell_accounts.set_password(here, "a", NEW)
+        return good
+
+    monkeypatch.setattr(passwords, "fits", meanwhile)
+    assert refused(lambda: signed(here)).params == {"why": "credentials"}
+
+
 def test_guessing_the_present_password_is_a_failed_sign_in(here: Site) -> None:
     reader = people.authenticate(here, signed(here).access_token, "zh")
     body = f'{{"current": "wrong", "new": "{NEW}"}}'.encode()

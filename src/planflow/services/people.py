@@ -167,6 +167,8 @@ def sign_in(
                 return Refusal("otp_required")
             if not factors.accept(site, tx, account_id, otp):
                 return Refusal("unauthorized", {"why": "otp"})
+        if people.account_held(tx, account_id) != found:  # changed since it was judged
+            return Refusal("unauthorized", {"why": "credentials"})
         attempts.passed(site, tx, attempt)
         kind = tokens.signed_in(site, "password", factors.scopes(site, tx, account_id))
         return tokens.issue(site, tx, account_id, kind)[1]

@@ -51,6 +51,13 @@ def accounts(tx: Tx, after: str, limit: int) -> list[Account]:
     query = select(ACCOUNTS).where(ACCOUNTS.c.id > after).order_by(ACCOUNTS.c.id).limit(limit)
     rows = tx.connection.execute(query)
     return [Account(row.id, row.name, row.password_hash, row.disabled) for row in rows]
+def account_held(tx: Tx, account_id: str) -> Account | None:
+    """An account as it is now, which nobody changes until this unit of work is over."""
+    query = select(ACCOUNTS).where(ACCOUNTS.c.id == account_id)
+    row = tx.connection.execute(query.with_for_update(read=True) if tx.locks else query).first()
+    return None if row is None else Account(row.id, row.name, row.password_hash, row.disabled)
+
+
 
 
 def set_password(tx: Tx, account_id: str, hashed: str) -> None:
