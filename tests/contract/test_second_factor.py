@@ -152,6 +152,16 @@ def test_it_is_begun_and_dropped_by_the_password_alone(here: Site, clock: Clock)
     assert sign_in(here).access_token
 
 
+def test_the_right_password_is_no_failure_where_there_is_a_factor_already(
+    here: Site, clock: Clock
+) -> None:
+    reader, maker, _ = enrolled(here, clock)
+    for _ in range(6):
+        told = refused(partial(own_factor.enrol, here, reader, call(password=PASSWORD)))
+        assert [one.code for one in told.findings] == ["factor_there"]
+    assert sign_in(here, maker.at(clock.now)).access_token
+
+
 def test_who_lost_it_is_let_in_by_the_command_line(here: Site, clock: Clock) -> None:
     enrolled(here, clock)
     shell_accounts.drop_factor(here, "a")

@@ -39,9 +39,7 @@ def scopes(site: Site, tx: Tx, account_id: str) -> tuple[str, ...]:
 
 
 def enrol(site: Site, tx: Tx, account_id: str, name: str) -> str:
-    """A new secret as an otpauth address, told this once. Raises `Refusal` where there is one."""
-    if there(tx, account_id):
-        raise invalid(Finding("factor_there"))
+    """A new secret as an otpauth address, told this once, in place of one not yet confirmed."""
     secret = pyotp.random_base32()
     factors.begin_anew(tx, account_id, sealing.seal(site, account_id, secret.encode()))
     return pyotp.TOTP(secret).provisioning_uri(name=name, issuer_name=ISSUER)
