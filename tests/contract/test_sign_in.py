@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from planflow.domain.identity import NewServiceToken
+from planflow.domain.identity import ServiceTerms
 from planflow.errors import Refusal
 from planflow.services import (
     attempts,
@@ -254,7 +254,7 @@ def test_signing_out_ends_this_session_alone(here: Site) -> None:
 @pytest.mark.parametrize(("held", "missing"), [("read", "act"), ("act", "manage")])
 def test_a_service_token_is_for_what_it_says(here: Site, held: Any, missing: str) -> None:
     day = (here.clock() + dt.timedelta(days=3)).date()
-    asked = NewServiceToken(name="月报", scopes=[held], to=day)
+    asked = ServiceTerms(name="月报", scopes=[held], to=day)
     made = shell_accounts.make_service_token(here, "a", asked)
     assert whose(here, str(made.token), held) == whose(here, str(made.token)) == "a"
     told = refused(lambda: whose(here, str(made.token), missing))
@@ -354,7 +354,7 @@ def test_no_name_password_or_token_enters_a_leaf(world: World) -> None:
     made = signed(site)
     shell_accounts.set_password(site, "a", NEW)
     day = (site.clock() + dt.timedelta(days=3)).date()
-    asked = NewServiceToken(name="planted-title", scopes=["read"], to=day)
+    asked = ServiceTerms(name="planted-title", scopes=["read"], to=day)
     service = shell_accounts.make_service_token(site, "b", asked)
     tokens.sign_out(site, made.access_token)
     query = text("SELECT leaf FROM event")

@@ -24,7 +24,12 @@ router = APIRouter(prefix="/auth", tags=["auth"])
 _SIGN_IN = (401, 408, 413, 422, 429, 500, 503)
 _TOKEN = {"grant_type": "refresh_token", "refresh_token": "what was answered last"}  # an example  # nosec B105
 _PASSWORD = {"current": "a long secret", "new": "a longer secret"}
-_SERVICE = {"name": "月报程序", "scopes": ["read"], "to": "2199-12-31"}
+_SERVICE = {
+    "name": "月报程序",
+    "scopes": ["read"],
+    "to": "2199-12-31",
+    "password": "a long secret",
+}  # an example  # nosec B105
 
 
 def _form(name: str, example: dict[str, str], *fields: str, more: Any = None) -> dict[str, Any]:
@@ -136,13 +141,19 @@ async def password(request: Request, visit: Visiting, call: Calling) -> Response
     "/service-tokens",
     status_code=201,
     response_model=ServiceTokenView,
-    responses=refusals(WRITE),
+    responses=refusals((*WRITE, 429)),
     openapi_extra=body(NewServiceToken, _SERVICE, "只读的月报程序 / A program that reads"),
 )
-async def make_service_token(visit: Visiting, call: Calling) -> Response:
-    """Make a token for a program that acts as oneself. It is shown this once."""
+async def make_service_token(request: Request, visit: Visiting, call: Calling) -> Response:
+    """Make a token for a program that acts as oneself, by one's password. It is shown this once.
+
+    `code` is one of the second factor, where there is one.
+    """
+    origin = address(request)
     return await visit.answer(
-        lambda site, reader: service_tokens.make(site, reader, call), status=201, needs=MANAGE
+        lambda site, reader: service_tokens.make(site, reader, call, origin),
+        status=201,
+        needs=MANAGE,
     )
 
 

@@ -1,6 +1,6 @@
 """What the command line does with an account, with nobody behind it: it is the way back in (F9)."""
 
-from planflow.domain.identity import NewServiceToken
+from planflow.domain.identity import ServiceTerms
 from planflow.errors import Refusal, invalid
 from planflow.services import (
     accounts,
@@ -79,7 +79,7 @@ def disable(site: Site, name: str, *, disabled: bool) -> None:
     site.database.write(work)
 
 
-def make_service_token(site: Site, name: str, command: NewServiceToken) -> ServiceTokenView:
+def make_service_token(site: Site, name: str, command: ServiceTerms) -> ServiceTokenView:
     """A token for a program that acts as an account. Raises `Refusal`."""
 
     def work(tx: Tx) -> ServiceTokenView:

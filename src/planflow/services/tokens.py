@@ -38,7 +38,6 @@ class Kind:
     scopes: tuple[str, ...]
     access: dt.timedelta
     whole: dt.timedelta
-    title: str = ""
     renewed: bool = False
 
 
@@ -61,7 +60,7 @@ def issue(site: Site, tx: Tx, account_id: str, kind: Kind) -> tuple[str, TokenVi
         site.mint(),
         account_id,
         kind.name,
-        kind.title,
+        "",
         " ".join(kind.scopes),
         kind.via,
         now,
@@ -124,10 +123,12 @@ def end(
     return done
 
 
-def end_all(site: Site, tx: Tx, account_id: str, hand: Hand, why: str, but: str = "") -> None:
-    """End all of an account's families but one."""
+def end_all(
+    site: Site, tx: Tx, account_id: str, hand: Hand, why: str, *, but: str = "", via: str = ""
+) -> None:
+    """End all of an account's families but one, or all that came about in one way."""
     for one in tokens.running(tx, account_id, site.clock()):
-        if one.id != but:
+        if one.id != but and via in ("", one.via):
             end(site, tx, one, hand, why)
 
 
