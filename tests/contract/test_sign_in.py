@@ -329,6 +329,22 @@ def test_guessing_the_present_password_is_a_failed_sign_in(here: Site) -> None:
     assert refused(lambda: signed(here)).code == "too_many_attempts"
 
 
+def test_who_came_by_the_provider_leaves_with_the_link(here: Site) -> None:
+    told = {"oidc_issuer": "https://id.example.org"}
+    site = replace(here, settings=here.settings.model_copy(update=told))
+    shell_accounts.link(site, "a", "subject")
+    mine = signed(site)
+    account = people.authenticate(site, mine.access_token, "zh").user_id
+    kind = tokens.signed_in(site, oidc.VIA)
+    other = site.database.write(lambda tx: tokens.issue(site, tx, account, kind)[1])
+    assert whose(site, other.access_token) == "a"
+    shell_accounts.unlink(site, "a")
+    assert refused(lambda: whose(site, other.access_token)).code == "unauthorized"
+    assert refused(lambda: tokens.refresh(site, str(other.refresh_token))).code == "unauthorized"
+    assert whose(site, mine.access_token) == "a"
+    assert kinds(site)[-2:] == ["tokens_ended", "identity_unlinked"]
+
+
 def test_a_shut_account_is_nobodys_until_it_is_opened(here: Site) -> None:
     mine = signed(here)
     shell_accounts.disable(here, "a", disabled=True)
