@@ -13,6 +13,7 @@ from httpx import Response
 from sqlalchemy import text
 from starlette.testclient import TestClient
 
+from planflow.services.erasing import erase_user
 from planflow.services.people import add_user
 from planflow.services.site import open_site
 from planflow_api.app import create_app
@@ -228,6 +229,22 @@ def test_the_list_is_read_page_by_page(apart: World) -> None:
         names += [one["name"] for one in page["items"]]
     assert names == list(ids(apart))
     assert len(names) == len(set(names)) >= 8
+
+
+def test_nothing_begins_anew_with_a_person_who_was_erased(apart: World) -> None:
+    told(apart.ask("keeper", "POST", "/accounts", json={**NEW, "name": "gone"}), 201)
+    site = open_site(apart.place)  # type: ignore[attr-defined]
+    who = erase_user(site, "gone", "asked for it").pseudonym
+    site.close()
+    for act, body in (
+        ("grants", {"role": "planner", "unit": "450224"}),
+        ("identity", {"subject": "248289761001"}),
+    ):
+        refused = told(apart.ask("keeper", "POST", f"/accounts/{who}/{act}", json=body), 404)
+        assert refused["code"] == "not_found"
+    body = {"to_user": who, "unit": "450200", "to": DAY}
+    [error] = told(apart.ask("city", "POST", "/delegations", json=body), 422)["errors"]
+    assert (error["field"], error["code"]) == ("to_user", "unknown_user")
 
 
 def test_a_second_factor_over_http(apart: World) -> None:

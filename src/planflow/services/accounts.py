@@ -108,6 +108,7 @@ def give(site: Site, reader: Reader, call: Call, account_id: str) -> AccountView
     """Give an account a grant, not one's own. Raises `Refusal`."""
 
     def act(tx: Tx, hand: Hand, found: Account) -> Recorded:
+        _somebody(found)
         command, now = parse(GiveGrant, call.body), site.clock()
         if found.id == reader.user_id:
             raise guard_failed(Finding("not_to_oneself", {}))
@@ -179,6 +180,7 @@ def link(site: Site, reader: Reader, call: Call, account_id: str) -> AccountView
     """Let somebody else sign in by who they are at the identity provider. Raises `Refusal`."""
 
     def act(tx: Tx, hand: Hand, found: Account) -> Recorded:
+        _somebody(found)
         command = parse(LinkIdentity, call.body)
         if found.id == reader.user_id:
             raise guard_failed(Finding("not_to_oneself", {}))
@@ -219,6 +221,12 @@ def shut(
 def _told(site: Site, tx: Tx, kind: str, found: Account, hand: Hand, reason: str) -> Recorded:
     parts = {"account": {"id": found.id}, **spoken({"reason": reason})}
     return site_event(site, tx, Draft(kind, "", "", parts, site.mint()), hand)
+
+
+def _somebody(found: Account) -> None:
+    """Raise `Refusal` `not_found` for a person who was erased, and stays so."""
+    if found.erased:
+        raise Refusal("not_found", {"kind": "user", "name": found.id})
 
 
 def _hand(site: Site, reader: Reader) -> Hand:

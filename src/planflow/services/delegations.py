@@ -167,7 +167,7 @@ def _only_role(reader: Reader, unit_id: str | None) -> str:
 
 def _receiver(site: Site, tx: Tx, reader: Reader, command: Delegate, made: Grant) -> str:
     found = accounts.account(tx, command.to_user)
-    if found is None:
+    if found is None or found.erased:
         raise invalid(Finding("unknown_user", {"field": "to_user"}, "to_user"))
     faults = list(rules.not_to(found.id, reader.user_id, made))
     if faults:

@@ -53,7 +53,7 @@ def add_user(site: Site, name: str, password: str, role: str, unit: str | None) 
     def work(tx: Tx) -> None:
         unit_id, shell = unit_named(tx, unit), site.shell()
         found = people.account(tx, name)
-        if found is not None and found.name == found.id:  # a person who was erased stays so
+        if found is not None and found.erased:
             raise invalid(Finding("bad_name", {"field": "name"}, "name"))
         found = found or admit(site, tx, name, hashed, shell)
         # By the clock, not by the record, which may run ahead of a clock that was set back (F4).
@@ -187,7 +187,7 @@ def shell_token(site: Site, name: str) -> TokenView:
     if not site.settings.shell_tokens:
         raise Refusal("shell_tokens_off")
     found = site.database.read(lambda tx: people.account(tx, name))
-    if found is None:
+    if found is None or found.erased:
         raise Refusal("not_found", {"kind": "user", "name": name})
     account_id, life = found.id, dt.timedelta(minutes=site.settings.shell_token_minutes)
 

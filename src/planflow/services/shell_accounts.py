@@ -114,6 +114,6 @@ def end_service_token(site: Site, name: str, token: str) -> None:
 
 def _account(tx: Tx, name: str) -> Account:
     found = people.account(tx, name)
-    if found is None:
+    if found is None or found.erased:
         raise Refusal("not_found", {"kind": "user", "name": name})
     return found

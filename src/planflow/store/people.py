@@ -33,6 +33,11 @@ class Account:
     password_hash: str
     disabled: bool = False
 
+    @property
+    def erased(self) -> bool:
+        """Whether it is nobody's any more, and will be nobody's."""
+        return self.name == self.id
+
 
 def account(tx: Tx, name: str) -> Account | None:
     """An account by its name."""
@@ -46,11 +51,6 @@ def account_of(tx: Tx, account_id: str) -> Account | None:
     return None if row is None else Account(row.id, row.name, row.password_hash, row.disabled)
 
 
-def accounts(tx: Tx, after: str, limit: int) -> list[Account]:
-    """Accounts in order of id, after an id."""
-    query = select(ACCOUNTS).where(ACCOUNTS.c.id > after).order_by(ACCOUNTS.c.id).limit(limit)
-    rows = tx.connection.execute(query)
-    return [Account(row.id, row.name, row.password_hash, row.disabled) for row in rows]
 def account_held(tx: Tx, account_id: str) -> Account | None:
     """An account as it is now, which nobody changes until this unit of work is over."""
     query = select(ACCOUNTS).where(ACCOUNTS.c.id == account_id)
@@ -58,6 +58,11 @@ def account_held(tx: Tx, account_id: str) -> Account | None:
     return None if row is None else Account(row.id, row.name, row.password_hash, row.disabled)
 
 
+def accounts(tx: Tx, after: str, limit: int) -> list[Account]:
+    """Accounts in order of id, after an id."""
+    query = select(ACCOUNTS).where(ACCOUNTS.c.id > after).order_by(ACCOUNTS.c.id).limit(limit)
+    rows = tx.connection.execute(query)
+    return [Account(row.id, row.name, row.password_hash, row.disabled) for row in rows]
 
 
 def set_password(tx: Tx, account_id: str, hashed: str) -> None:
