@@ -14,8 +14,20 @@ if TYPE_CHECKING:
     from planflow.services.site import Site
 
 _KNOWN = frozenset(
-    ("password", "planflow", "postgres", "secret", "changeme", "admin", "123456", "test", "demo")
-    + ("client-secret", "client_secret", "change-me", "changeit", "example")
+    (
+        *(
+            "password",
+            "planflow",
+            "postgres",
+            "secret",
+            "changeme",
+            "admin",
+            "123456",
+            "test",
+            "demo",
+        ),
+        *("client-secret", "client_secret", "change-me", "changeit", "example"),
+    )
 )
 _FEWEST_BYTES = 8  # of a key's 32: one typed for a trial repeats itself
 
