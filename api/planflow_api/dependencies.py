@@ -123,7 +123,12 @@ def address(request: Request) -> str:
 
 
 async def call(request: Request) -> Call:
-    """An unsafe request, its body unread: the library checks other things first."""
+    """An unsafe request, its body not looked at: the library checks other things first.
+
+    Of somebody who bears no token nothing is read at all. Raises `Refusal` `unauthorized`.
+    """
+    if not bearer(request.headers.get("authorization")):
+        raise Refusal("unauthorized", {"why": "token"})
     body, key = await request.body(), request.headers.get("idempotency-key")
     return Call(request.method, request.scope["path"], body, None, key)
 

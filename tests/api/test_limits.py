@@ -217,7 +217,7 @@ def test_a_body_that_trickles_is_given_up(place: Settings) -> None:
         "raw_path": b"/api/v1/cycles",
         "query_string": b"",
         "root_path": "",
-        "headers": [(b"content-length", b"10")],
+        "headers": [(b"content-length", b"10"), (b"authorization", b"Bearer x")],
         "client": ("192.0.2.1", 1),
         "server": ("127.0.0.1", 80),
         "state": {"door": None},
@@ -264,3 +264,35 @@ def test_tls_is_insisted_on_where_it_is_there_and_wanted(place: Settings) -> Non
     for scheme, found in (("https", expected), ("http", None)):
         http = TestClient(app, base_url=f"{scheme}://testserver")
         assert http.get("/healthz").headers.get("Strict-Transport-Security") == found
+
+
+def test_of_nobody_no_body_is_read(world: World) -> None:
+    """401 comes first on every call that needs a token: a body beyond the limit is not noticed."""
+    app: Any = world.http.app
+    asked = [
+        (method, path)
+        for path, methods in app.openapi()["paths"].items()
+        for method, told in methods.items()
+        if method != "get" and told.get("security")
+    ]
+    assert len(asked) > 40
+    with limited(world, body_limit=1) as http:
+        for method, path in asked:
+            for headers in ({}, {"Authorization": "Basic YTpi"}, {"Authorization": "Bearer "}):
+                answer = http.request(method, path, content=b"x" * 2048, headers=headers)
+                assert answer.status_code == 401, path
+                assert answer.headers["WWW-Authenticate"] == "Bearer"
+        answer = world.ask("city", "POST", "/cycles", content=b"x" * 2048)
+        assert (answer.status_code, answer.json()["code"]) == (413, "too_large")
+
+
+@pytest.mark.parametrize("path", ["token", "refresh", "revoke"])
+@pytest.mark.parametrize("kind", ["data", "files"])
+def test_a_form_is_small(world: World, path: str, kind: str) -> None:
+    fields = {"username": "city", "password": "x" * (17 << 10), "refresh_token": "x", "token": "x"}
+    form: Any = fields if kind == "data" else {name: (None, one) for name, one in fields.items()}
+    answer = world.http.post(
+        f"/api/v1/auth/{path}", **{kind: form}, headers={"Accept-Language": "en"}
+    )
+    assert (answer.status_code, answer.json()["code"]) == (413, "too_large")
+    assert answer.json()["limit"] == "16 KiB"

@@ -4,6 +4,7 @@ from typing import Any
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
+from starlette.types import Message, Receive
 
 from planflow.domain.identity import ChangePassword, EndServiceToken, NewServiceToken
 from planflow.errors import Finding, Refusal, invalid
@@ -21,6 +22,7 @@ from planflow_api.schemas import READ, WRITE, refusals
 
 router = APIRouter(prefix="/auth", tags=["auth"])
 
+_FORM_LIMIT = 16  # KiB
 _SIGN_IN = (401, 408, 413, 422, 429, 500, 503)
 _TOKEN = {"grant_type": "refresh_token", "refresh_token": "what was answered last"}  # an example  # nosec B105
 _PASSWORD = {"current": "a long secret", "new": "a longer secret"}
@@ -44,7 +46,8 @@ def _form(name: str, example: dict[str, str], *fields: str, more: Any = None) ->
 
 async def _fields(request: Request, *names: str, also: str = "") -> list[str]:
     """Fields of a form, and one that may be left out."""
-    async with request.form() as form:
+    small = Request(request.scope, _bounded(request.receive))
+    async with small.form() as form:
         found = {name: form.get(name) for name in names}
         if also:
             found[also] = form.get(also) or ""
@@ -52,6 +55,21 @@ async def _fields(request: Request, *names: str, also: str = "") -> list[str]:
     if missing:
         raise invalid(*(Finding("missing", {"field": name}, name) for name in missing))
     return [str(value) for value in found.values()]
+
+
+def _bounded(receive: Receive) -> Receive:
+    """A form is a few short fields, sent by anybody: more is not held."""
+    held = 0
+
+    async def received() -> Message:
+        nonlocal held
+        message = await receive()
+        held += len(message.get("body", b""))
+        if held > _FORM_LIMIT << 10:
+            raise Refusal("too_large", {"limit": f"{_FORM_LIMIT} KiB"})
+        return message
+
+    return received
 
 
 @router.post(
