@@ -140,7 +140,12 @@ class Published(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers["Content-Length"]))
         now = int(time.time())
-        claims = {"iss": self.issuer, "aud": "planflow", "sub": "s", "nonce": "nonce"}
+        claims: dict[str, Any] = {
+            "iss": self.issuer,
+            "aud": "planflow",
+            "sub": "s",
+            "nonce": "nonce",
+        }
         claims |= {"exp": now + 60, "iat": now}
         signed = jwt.encode({"alg": "RS256"}, claims, self.key)
         self.tell({"access_token": "a", "token_type": "bearer", "id_token": signed})
