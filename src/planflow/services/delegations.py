@@ -172,7 +172,7 @@ def _receiver(site: Site, tx: Tx, reader: Reader, command: Delegate, made: Grant
     faults = list(rules.not_to(found.id, reader.user_id, made))
     if faults:
         raise invalid(*faults)
-    people.keep_apart(site, tx, found.id, made.role, "to_user")
+    people.keep_apart(site, tx, found.id, made.role, "to_user", named=False)
     return found.id
 
 

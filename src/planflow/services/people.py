@@ -111,7 +111,9 @@ def take(site: Site, tx: Tx, account_id: str, grant: str, hand: Hand, reason: st
     return done
 
 
-def keep_apart(site: Site, tx: Tx, account_id: str, role: str, field: str) -> None:
+def keep_apart(
+    site: Site, tx: Tx, account_id: str, role: str, field: str, *, named: bool = True
+) -> None:
     """Refuse a role beside one that it must not meet on one account (graded protection, level 3).
 
     Grants of one site are given one at a time. Raises `Refusal` `invalid`.
@@ -119,7 +121,8 @@ def keep_apart(site: Site, tx: Tx, account_id: str, role: str, field: str) -> No
     sites.lock_site(tx)
     held = clash(role, grants.roles(tx, account_id, site.clock()))
     if held:
-        raise invalid(Finding("exclusive_roles", {"role": role, "held": held}, field))
+        told = {"role": role, "held": held} if named else {"role": role}
+        raise invalid(Finding("exclusive_roles", told, field))
 
 
 def revoke(site: Site, name: str, role: str, unit: str | None) -> int:
