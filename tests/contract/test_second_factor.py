@@ -16,7 +16,7 @@ import pytest
 from sqlalchemy import text
 
 from planflow.errors import Fault, Refusal
-from planflow.services import own_factor, people, shell_accounts
+from planflow.services import own_factor, people, shell_accounts, tokens
 from planflow.services.calls import Call
 from planflow.services.site import Site, open_site
 from tests.contract.test_sign_in import Clock, refused
@@ -184,6 +184,22 @@ def test_a_role_that_needs_it_may_enrol_and_nothing_else(here: Site, clock: Cloc
     clock.later(30)
     assert sign_in(site, maker.at(clock.now)).scope == "read act manage enrol"
     assert people.sign_in(site, "city", PASSWORD).scope == "read act manage enrol"
+
+
+def test_a_role_given_since_is_judged_when_tokens_are_renewed(here: Site, clock: Clock) -> None:
+    site = replace(
+        here, settings=here.settings.model_copy(update={"second_factor_roles": "auditor"})
+    )
+    first = sign_in(site)
+    assert first.scope == "read act manage enrol"
+    people.add_user(site, "a", PASSWORD, "auditor", "C")
+    second = tokens.refresh(site, first.refresh_token)
+    assert second.scope == "enrol"
+    assert refused(
+        partial(people.authenticate, site, second.access_token, "zh", "read")
+    ).params == {"scope": "read"}
+    people.revoke(site, "a", "auditor", "C")
+    assert tokens.refresh(site, str(second.refresh_token)).scope == "read act manage enrol"
 
 
 # Roles that never meet on one account

@@ -358,8 +358,10 @@ def test_a_shut_account_is_nobodys_until_it_is_opened(here: Site) -> None:
 
 def test_the_command_line_opens_the_way_again(here: Site) -> None:
     fail(here, "a", 5)
+    fail(here, "a", 5, "192.0.2.1")
     shell_accounts.unlock(here, "a")
     assert signed(here).access_token
+    assert people.sign_in(here, "a", PASSWORD, "192.0.2.1").access_token
     fail(here, "a", 5)
     shell_accounts.set_password(here, "a", NEW)
     assert signed(here, password=NEW).access_token
@@ -379,5 +381,3 @@ def test_no_name_password_or_token_enters_a_leaf(world: World) -> None:
     )
     for planted in (PASSWORD, NEW, "planted-title", made.access_token, str(service.token)):
         assert planted.encode() not in leaves
-    fail(here, "a", 5, "192.0.2.1")
-    assert people.sign_in(here, "a", PASSWORD, "192.0.2.1").access_token

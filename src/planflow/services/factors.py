@@ -11,8 +11,7 @@ from planflow.engine.hand import Hand
 from planflow.errors import Finding, invalid
 from planflow.services import sealing, tokens
 from planflow.services.site import Site, site_event
-from planflow.services.tokens import ENROL, OF_A_PERSON
-from planflow.store import factors, grants
+from planflow.store import factors
 from planflow.store.appending import Recorded
 from planflow.store.transaction import Tx
 
@@ -27,15 +26,6 @@ def there(tx: Tx, account_id: str) -> bool:
     """Whether an account's second factor is asked for."""
     found = factors.factor(tx, account_id)
     return found is not None and found.confirmed
-
-
-def scopes(site: Site, tx: Tx, account_id: str) -> tuple[str, ...]:
-    """What signing in is good for: enrolling alone, where the role needs a factor not yet there."""
-    needed = frozenset(site.settings.second_factor_roles.split())
-    if not needed or there(tx, account_id):
-        return OF_A_PERSON
-    held = grants.roles(tx, account_id, site.clock())
-    return OF_A_PERSON if needed.isdisjoint(held) else (ENROL,)
 
 
 def enrol(site: Site, tx: Tx, account_id: str, name: str) -> str:

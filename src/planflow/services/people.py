@@ -116,7 +116,8 @@ def keep_apart(
 ) -> None:
     """Refuse a role beside one that it must not meet on one account (graded protection, level 3).
 
-    Grants of one site are given one at a time. Raises `Refusal` `invalid`.
+    Grants of one site are given one at a time. Raises `Refusal` `invalid`, which names what is held
+    to those alone who may know it.
     """
     sites.lock_site(tx)
     held = clash(role, grants.roles(tx, account_id, site.clock()))
@@ -173,7 +174,7 @@ def sign_in(
         if people.account_held(tx, account_id) != found:  # changed since it was judged
             return Refusal("unauthorized", {"why": "credentials"})
         attempts.passed(site, tx, attempt)
-        kind = tokens.signed_in(site, "password", factors.scopes(site, tx, account_id))
+        kind = tokens.signed_in(site, tokens.PASSWORD, tokens.scopes(site, tx, account_id))
         return tokens.issue(site, tx, account_id, kind)[1]
 
     made = site.database.write(work)  # what was counted stays counted
