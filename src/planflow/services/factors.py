@@ -19,7 +19,7 @@ ISSUER = "planflow"
 _STEP = 30  # seconds
 _BEFORE_AND_AFTER = 1  # steps: clocks of telephones differ
 RECOVERY_CODES = 10
-_RECOVERY_BYTES = 10  # 80 bits: a digest of it needs no salt
+_RECOVERY_BYTES = 15  # 120 bits: a digest of it needs no salt
 
 
 def there(tx: Tx, account_id: str) -> bool:
