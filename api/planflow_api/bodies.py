@@ -31,7 +31,15 @@ _SCHEME = {
 FREE = frozenset(f"{BASE}/auth/{name}" for name in ("token", "refresh", "revoke", "oidc/callback"))
 # A body that holds a password or a code leaves nothing behind, not even the digest that a key would keep.
 _FACTOR = f"{BASE}/auth/second-factor"
-KEYLESS = frozenset({f"{BASE}/auth/password", _FACTOR, f"{_FACTOR}/confirm", f"{BASE}/accounts"})
+KEYLESS = frozenset(
+    {
+        f"{BASE}/auth/password",
+        _FACTOR,
+        f"{_FACTOR}/confirm",
+        f"{BASE}/auth/service-tokens",
+        f"{BASE}/accounts",
+    }
+)
 _KEY = {
     "name": "Idempotency-Key",
     "in": "header",

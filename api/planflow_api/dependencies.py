@@ -11,7 +11,6 @@ from typing import Annotated, TypeVar
 from urllib.parse import quote
 
 from fastapi import Depends, Request
-from fastapi.security.utils import get_authorization_scheme_param
 from starlette.responses import Response
 
 from planflow.domain.parsing import has_unseen
@@ -22,6 +21,7 @@ from planflow.services.site import Site
 from planflow.services.tokens import ACT, READ
 from planflow.services.view import View
 from planflow.services.views import PlanView
+from planflow_api.bearing import bearer
 from planflow_api.errors import language
 from planflow_api.watching import SEEN, Seen
 
@@ -68,7 +68,7 @@ class Visit:
     """One request that needs a reader, not yet signed in: that happens behind the door."""
 
     door: Door
-    token: str | None
+    token: str
     lang: str
     readable: bool
     needs: str  # what the token must be meant for
@@ -130,15 +130,16 @@ async def door(request: Request) -> Door:
 async def visit(request: Request) -> Visit:
     """The request of somebody who must be signed in."""
     scope, seen = request.scope, request.scope[SEEN]
-    authorization = seen.head.get(b"authorization", b"").decode("latin-1")
-    scheme, token = get_authorization_scheme_param(authorization)
     # No name of ours holds what nobody sees: one of the databases takes offence at a zero, and a
     # sentence that repeats a mark of direction is read as another one.
     asked = "".join(request.query_params.values()) if scope["query_string"] else ""
     readable = not has_unseen(scope["path"] + asked)
-    bearer = token if scheme.lower() == "bearer" else None
     needs = READ if scope["method"] in _SAFE else ACT
-    return Visit(request.state.door, bearer, language(request), readable, needs, seen)
+    return Visit(request.state.door, _token(seen), language(request), readable, needs, seen)
+
+
+def _token(seen: Seen) -> str:
+    return bearer(seen.head.get(b"authorization", b"").decode("latin-1"))
 
 
 def address(request: Request) -> str:
@@ -147,7 +148,10 @@ def address(request: Request) -> str:
 
 
 async def call(request: Request) -> Call:
-    """An unsafe request, its body unread: the library checks other things first."""
+    """An unsafe request, its body not looked at: the library checks other things first.
+
+    Of somebody who bears no token nothing is read at all. Raises `Refusal` `unauthorized`.
+    """
     return await _call(request)
 
 
@@ -159,6 +163,8 @@ async def plan_call(request: Request) -> Call:
 
 
 async def _call(request: Request, if_match: str | None = None) -> Call:
+    if not _token(request.scope[SEEN]):
+        raise Refusal("unauthorized", {"why": "token"})
     body, key = await request.body(), request.headers.get("idempotency-key")
     return Call(request.method, request.scope["path"], body, if_match, key)
 

@@ -47,6 +47,7 @@ _RETRY_AFTER = {
     "database_busy": "5",
     "database_unavailable": "5",
     "not_ready": "5",
+    "provider_unavailable": "5",
 }
 
 

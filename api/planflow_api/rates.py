@@ -4,7 +4,6 @@ Whoever is signed in is counted by account alone, so that the people behind one 
 each other up. All else (signing in, tokens nobody has, no token) is counted by address.
 """
 
-import ipaddress
 import math
 import time
 from collections import OrderedDict
@@ -12,7 +11,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
 
+from planflow.access.addresses import block
 from planflow.config import Settings
+from planflow_api.bearing import bearer
 
 MOST_KEPT = 20_000
 Clock = Callable[[], float]
@@ -68,7 +69,8 @@ class Rates:
 
     def caller(self, address: str, authorization: bytes) -> Caller:
         """The caller of a request."""
-        token = sha256(authorization).digest() if authorization else b""
+        borne = bearer(authorization.decode("latin-1")) if authorization else ""
+        token = sha256(borne.encode()).digest() if borne else b""
         return Caller(address, token, self._known.get(token, ""))
 
     def admit(self, caller: Caller) -> int:
@@ -83,17 +85,9 @@ class Rates:
             if status == 401:
                 self._known.pop(caller.token, None)
         elif actor and caller.token:
-            self.addresses.give_back(block(caller.address))
+            # It was the account's to pay; the address paid where that has nothing left.
+            if not self.actors.take(actor):
+                self.addresses.give_back(block(caller.address))
             self._known[caller.token] = actor
             if len(self._known) > MOST_KEPT:
                 self._known.popitem(last=False)
-
-
-def block(address: str) -> str:
-    """What one caller holds: an address of IPv4, a network of 64 bits of IPv6."""
-    if ":" not in address:
-        return address
-    try:
-        return str(ipaddress.ip_network(f"{address.partition('%')[0]}/64", strict=False))
-    except ValueError:
-        return address

@@ -173,7 +173,13 @@ class Settings(Watching, Limits):
     free_attempts: int = Field(
         default=5,
         ge=1,
-        description="Failed sign-ins of one name before it has to wait, ever longer",
+        description="Failed sign-ins of one name from one address before they have to wait, ever longer",
+    )
+    free_attempts_of_name: int = Field(
+        default=100,
+        ge=1,
+        description="The same for one name from anywhere; not where it was signed in to in the last "
+        "30 days",
     )
     free_attempts_of_address: int = Field(
         default=50, ge=1, description="The same for all sign-ins from one address"

@@ -22,7 +22,7 @@ from planflow.services.site import open_site
 from planflow_api.app import create_app
 from tests import databases as made
 from tests.access.oracle import ABOVE, Person
-from tests.world import World
+from tests.world import PASSWORD, World
 
 PLACES = ("Rregion", "Ccity", "Dcity", "Acounty", "Bcounty", "Ecounty", "Xregion", "Wcounty")
 PEOPLE = (
@@ -103,9 +103,9 @@ def _people(world: World) -> None:
 
 def _accounts(world: World, things: Things) -> None:
     things.account = world.readers["no-grant"].user_id
-    body = b'{"name": "program", "scopes": ["read"], "to": "%s"}'
+    body = b'{"name": "program", "scopes": ["read"], "to": "%s", "password": "%s"}'
     until = (world.site.clock() + dt.timedelta(days=30)).date().isoformat().encode()
-    call = Call("POST", f"{BASE}/auth/service-tokens", body % until, None, "program")
+    call = Call("POST", f"{BASE}/auth/service-tokens", body % (until, PASSWORD.encode()))
     things.service = service_tokens.make(world.site, world.readers[OWNER], call).id
 
 

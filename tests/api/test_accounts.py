@@ -13,6 +13,7 @@ from httpx import Response
 from sqlalchemy import text
 from starlette.testclient import TestClient
 
+from planflow.services.erasing import erase_user
 from planflow.services.people import add_user
 from planflow.services.site import open_site
 from planflow_api.app import create_app
@@ -99,12 +100,44 @@ def test_an_account_begins_and_its_grants_come_and_go(apart: World) -> None:
     assert gone["code"] == "not_found"
 
 
-def test_a_delegated_grant_is_its_delegators_to_end(apart: World) -> None:
+def test_a_delegated_grant_is_a_security_admins_to_end_as_well(apart: World) -> None:
     body = {"to_user": "clerk", "unit": "450200", "to": DAY}
     made = told(apart.ask("city", "POST", "/delegations", json=body), 201)
     clerk = ids(apart)["clerk"]
     where = f"/accounts/{clerk}/grants/{made['id']}"
+    held = told(apart.ask("keeper", "DELETE", where, json={"reason": "调离"}))["grants"]
+    assert made["id"] not in {one["id"] for one in held}
     assert told(apart.ask("keeper", "DELETE", where, json={}), 404)["code"] == "not_found"
+    [listed] = told(apart.get("clerk", "/delegations"))["items"]
+    assert (listed["id"], listed["status"]) == (made["id"], "ended")
+
+
+def test_what_a_shut_account_delegated_rests_until_it_is_opened(apart: World) -> None:
+    """Whoever a stand-in passed it on to is no way round: each account in the chain counts."""
+    cycle = apart.new_cycle()
+    apart.open(cycle, "up1")
+    body = {"to_user": "rongshui", "unit": "450224", "to": DAY, "role": "planner", "onward": True}
+    told(apart.ask("rongan", "POST", "/delegations", json=body), 201)
+    body |= {"to_user": "system", "onward": False}
+    told(apart.ask("rongshui", "POST", "/delegations", json=body), 201)
+    who = ids(apart)
+
+    def drafts() -> int:
+        path, figures = f"/cycles/{cycle}/plans/450224", {"persons": 1}
+        version = apart.version(cycle, "450224")
+        return apart.ask(
+            "system", "PUT", f"{path}/draft", json={"figures": figures}, version=version
+        ).status_code
+
+    assert drafts() == 200
+    for one in ("rongan", "rongshui"):
+        told(apart.ask("keeper", "POST", f"/accounts/{who[one]}/disable", json={}))
+        [listed] = told(apart.get("system", "/delegations"))["items"]
+        assert listed["status"] == "waiting"
+        assert drafts() == 404
+        told(apart.ask("keeper", "POST", f"/accounts/{who[one]}/enable", json={}))
+        del apart.tokens[one]
+        assert drafts() == 200
 
 
 @pytest.mark.parametrize(
@@ -160,8 +193,10 @@ def test_a_security_admin_sees_and_does_nothing_in_a_plan(apart: World) -> None:
     assert apart.ask("keeper", "PUT", draft, json={}, version=0).status_code == 404
     assert apart.ask("keeper", "POST", "/cycles", json={}).status_code in (403, 422)
     body = {"to_user": "keeper", "unit": "450200", "to": DAY}
-    [error] = told(apart.ask("city", "POST", "/delegations", json=body), 422)["errors"]
+    answer = apart.ask("city", "POST", "/delegations", json=body)
+    [error] = told(answer, 422)["errors"]
     assert (error["field"], error["code"]) == ("to_user", "exclusive_roles")
+    assert "secadmin" not in answer.text  # who holds what is not everybody's to know
 
 
 def test_who_is_locked_or_shut_is_shown_and_let_in_again(apart: World) -> None:
@@ -196,6 +231,22 @@ def test_the_list_is_read_page_by_page(apart: World) -> None:
         names += [one["name"] for one in page["items"]]
     assert names == list(ids(apart))
     assert len(names) == len(set(names)) >= 8
+
+
+def test_nothing_begins_anew_with_a_person_who_was_erased(apart: World) -> None:
+    told(apart.ask("keeper", "POST", "/accounts", json={**NEW, "name": "gone"}), 201)
+    site = open_site(apart.place)  # type: ignore[attr-defined]
+    who = erase_user(site, "gone", "asked for it").pseudonym
+    site.close()
+    for act, body in (
+        ("grants", {"role": "planner", "unit": "450224"}),
+        ("identity", {"subject": "248289761001"}),
+    ):
+        refused = told(apart.ask("keeper", "POST", f"/accounts/{who}/{act}", json=body), 404)
+        assert refused["code"] == "not_found"
+    body = {"to_user": who, "unit": "450200", "to": DAY}
+    [error] = told(apart.ask("city", "POST", "/delegations", json=body), 422)["errors"]
+    assert (error["field"], error["code"]) == ("to_user", "unknown_user")
 
 
 def test_a_second_factor_over_http(apart: World) -> None:

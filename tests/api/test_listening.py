@@ -176,7 +176,8 @@ def test_the_program_does_not_say_what_serves_it(site: Served) -> None:
 @pytest.mark.parametrize("length", [b"Content-Length: 104857600", b"Transfer-Encoding: chunked"])
 def test_a_hundred_megabytes_are_refused_and_never_held(site: Served, length: bytes) -> None:
     before, piece = site.peak(), b"10000\r\n" + b"x" * 65536 + b"\r\n"
-    head = b"POST /api/v1/cycles HTTP/1.1\r\nHost: x\r\n" + length + b"\r\n\r\n"
+    head = b"POST /api/v1/cycles HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer x\r\n"
+    head += length + b"\r\n\r\n"
     with socket.create_connection((site.host, site.port), timeout=20) as line:
         line.sendall(head)
         with contextlib.suppress(ConnectionError):

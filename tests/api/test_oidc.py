@@ -16,6 +16,7 @@ from starlette.testclient import TestClient
 from planflow.config import Settings
 from planflow.services import shell_accounts
 from planflow.services.people import add_user, authenticate
+from planflow.services.provider import PUBLISHED
 from planflow.services.site import open_site
 from planflow_api.app import create_app
 from tests.api.conftest import PASSWORD, World, people_the, settings
@@ -62,6 +63,7 @@ def sound(site: World, provider: str) -> Iterator[World]:
 
 
 def spoil(provider: str, fault: str) -> None:
+    PUBLISHED.forget()
     httpx.post(f"{provider}/spoil", content=fault, trust_env=False).raise_for_status()
 
 

@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Iterator
 from typing import Any
 
+import pyotp
 import pytest
 from httpx import Response
 from starlette.testclient import TestClient
@@ -14,7 +15,7 @@ from planflow_api.app import create_app
 from tests.api.conftest import PASSWORD, World, people_the, settings
 
 DAY = (dt.datetime.now(dt.UTC) + dt.timedelta(days=20)).date().isoformat()
-SERVICE = {"name": "月报", "scopes": ["read"], "to": DAY}
+SERVICE = {"name": "月报", "scopes": ["read"], "to": DAY, "password": PASSWORD}
 
 
 @pytest.fixture(scope="module")
@@ -104,11 +105,45 @@ def test_a_token_that_acts_acts_and_manages_nothing(apart: World) -> None:
     refused = told(apart.ask("acting", "POST", "/auth/service-tokens", json=asked), 403)
     assert (refused["code"], refused["scope"]) == ("scope_missing", "manage")
 
+    for path in ("/delegations", "/delegations/none/end"):
+        refused = told(apart.ask("acting", "POST", path, json={}), 403)
+        assert (refused["code"], refused["scope"]) == ("scope_missing", "manage")
 
-def test_a_key_makes_a_service_token_once_and_tells_it_once(apart: World) -> None:
-    first = told(apart.ask("city", "POST", "/auth/service-tokens", json=SERVICE, key="k"), 201)
-    again = told(apart.ask("city", "POST", "/auth/service-tokens", json=SERVICE, key="k"), 201)
-    assert again == {**first, "token": None}
+
+def test_a_stolen_token_makes_no_service_token(apart: World) -> None:
+    """It takes the password, and guessing it is a failed sign-in."""
+    asked = {name: value for name, value in SERVICE.items() if name != "password"}
+    answer = apart.ask("system", "POST", "/auth/service-tokens", json=asked)
+    assert [(one["field"], one["code"]) for one in told(answer, 422)["errors"]] == [
+        ("password", "missing")
+    ]
+    statuses = []
+    for _ in range(6):
+        body = {**SERVICE, "password": "guessed"}
+        answer = apart.ask("system", "POST", "/auth/service-tokens", json=body)
+        statuses.append(answer.status_code)
+        assert "guessed" not in answer.text
+    assert statuses == [422] * 5 + [429]
+    assert told(apart.get("system", "/auth/service-tokens"), 200)["items"] == []
+
+
+def test_with_a_second_factor_a_service_token_takes_a_code(apart: World) -> None:
+    def asked(**more: str) -> Response:
+        return apart.ask("rongan", "POST", "/auth/service-tokens", json={**SERVICE, **more})
+
+    begun = apart.ask("rongan", "POST", "/auth/second-factor", json={"password": PASSWORD})
+    maker = pyotp.parse_uri(told(begun, 201)["otpauth"])
+    assert isinstance(maker, pyotp.TOTP)
+    body = {"code": maker.now()}
+    codes = told(apart.ask("rongan", "POST", "/auth/second-factor/confirm", json=body), 200)
+    for _ in range(6):  # the right password alone is no failure
+        [error] = told(asked(), 422)["errors"]
+        assert (error["field"], error["code"]) == ("code", "missing")
+    [error] = told(asked(code="000000"), 422)["errors"]
+    assert (error["field"], error["code"]) == ("code", "wrong_code")
+    assert told(asked(code=codes["recovery_codes"][0]), 201)["token"]
+    [error] = told(asked(code=codes["recovery_codes"][0]), 422)["errors"]
+    assert error["code"] == "wrong_code"
 
 
 @pytest.mark.parametrize(

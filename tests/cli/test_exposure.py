@@ -14,6 +14,7 @@ from planflow.demo import case, staging
 from planflow.errors import Fault, Refusal
 from planflow.services import people, units
 from planflow.services.site import open_site
+from planflow.store.addresses import passwords
 
 ANYWHERE = "0.0.0.0"  # noqa: S104 - what is tried
 KEY = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
@@ -49,6 +50,11 @@ def test_only_this_machine_is_this_machine(host: str, here: bool) -> None:
         ({"database_url": "postgresql://planflow:planflow@db/planflow"}, "PLANFLOW_DATABASE_URL"),
         ({"database_url": "postgresql://planflow:Postgres@db/planflow"}, "PLANFLOW_DATABASE_URL"),
         ({"database_url": "postgresql://a:%70assword@db/planflow"}, "PLANFLOW_DATABASE_URL"),
+        ({"database_url": "postgresql://a@db/p?password=Secret"}, "PLANFLOW_DATABASE_URL"),
+        ({"database_url": "postgresql://a:good-1@db/p?password=demo"}, "PLANFLOW_DATABASE_URL"),
+        ({"migrate_url": "postgresql+psycopg://owner:postgres@db/p"}, "PLANFLOW_MIGRATE_URL"),
+        ({"secrets_key": KEY}, "PLANFLOW_SECRETS_KEY"),
+        ({"oidc_client_secret": "client-secret"}, "PLANFLOW_OIDC_CLIENT_SECRET"),
         ({"ledger_key": KEY}, "PLANFLOW_LEDGER_KEY"),
         ({"metrics_token": "changeme"}, "PLANFLOW_METRICS_TOKEN"),
     ],
@@ -62,6 +68,11 @@ def test_a_secret_that_everybody_knows_is_not_served(given: dict[str, str], name
     assert refused.value.code == "default_secret_exposed"
     assert refused.value.params == {"name": name, "host": ANYWHERE}
     exposure.check(settings, site, "127.0.0.1")
+
+
+@pytest.mark.parametrize("url", ["", "nonsense", "postgresql://db:x/p"])
+def test_an_address_that_cannot_be_read_is_told_when_it_is_opened(url: str) -> None:
+    assert passwords(url) == []
 
 
 def test_a_demonstration_is_served_here_and_nowhere_else(tmp_path: Path) -> None:

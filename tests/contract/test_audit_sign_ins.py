@@ -15,7 +15,7 @@ import pytest
 from sqlalchemy import text
 
 from planflow.domain.events import Draft
-from planflow.domain.identity import NewServiceToken
+from planflow.domain.identity import ServiceTerms
 from planflow.engine.hand import Hand
 from planflow.errors import Refusal
 from planflow.messages import sentence
@@ -57,7 +57,7 @@ def came_and_went(site: Site) -> None:
     shell_accounts.link(site, "clerk", "subject of a")  # of somebody else by now
     for name in ("a", "city"):
         until = dt.datetime.now(dt.UTC).date() + dt.timedelta(days=30)
-        command = NewServiceToken(name="月报程序", scopes=["read"], to=until)
+        command = ServiceTerms(name="月报程序", scopes=["read"], to=until)
         made = shell_accounts.make_service_token(site, name, command)
     shell_accounts.end_service_token(site, "city", made.id)
     people.shell_token(site, "city")

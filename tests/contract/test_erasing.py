@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 from sqlalchemy import make_url, text
 
+from planflow.domain.identity import ServiceTerms
 from planflow.errors import Refusal
-from planflow.services import audit, erasing, keys, people
+from planflow.services import attempts, audit, erasing, keys, people, shell_accounts
 from planflow.services.sequencing import Sequencer
 from planflow.services.site import Site, open_site
 from planflow.store.tables import METADATA
@@ -177,6 +181,42 @@ def test_a_person_is_erased_and_what_they_did_stays(world: World) -> None:
         assert connection.execute(bend, {"own": done.pseudonym}).rowcount == 1
     [found] = looked(world.site).findings
     assert (found.code, found.params["table"]) == ("row_differs", "account")
+
+
+def test_who_they_are_elsewhere_and_what_they_called_their_tokens_goes_too(world: World) -> None:
+    told = {"oidc_issuer": "https://id.example.org"}
+    site = replace(world.site, settings=world.site.settings.model_copy(update=told))
+    name, subject, title = "王五", "wangwu-248289761001", "王五的月报"
+    reader = world.user(name, "planner", "A")
+    day = (site.clock() + dt.timedelta(days=3)).date()
+    terms = ServiceTerms(name=title, scopes=["read"], to=day)
+    first, second = (shell_accounts.make_service_token(site, name, terms) for _ in range(2))
+    shell_accounts.end_service_token(site, name, first.id)
+    assert [one.name for one in shell_accounts.service_tokens_of(site, name)] == [title]
+    for _ in range(2):
+        shell_accounts.link(site, name, subject)
+        shell_accounts.unlink(site, name)
+    shell_accounts.link(site, name, subject)
+    with pytest.raises(Refusal):
+        people.sign_in(site, name, "guessed", "192.0.2.1")
+    assert held(site, title) == ["event_part"]
+    assert sorted(held(site, subject)) == ["event_part", "oidc_identity"]
+    erasing.erase_user(site, name, WHY)
+    for words in (name, subject, title, attempts.of_name(site, name)):
+        assert held(site, words) == []
+    signed(world)
+    audited = looked(site)
+    assert (audited.findings, audited.counts["erased"]) == ([], 6)
+    # Nothing begins anew with the pseudonym.
+    for work in (
+        partial(shell_accounts.link, site, reader.user_id, subject),
+        partial(shell_accounts.make_service_token, site, reader.user_id, terms),
+        partial(people.shell_token, site, reader.user_id),
+    ):
+        with pytest.raises(Refusal) as caught:
+            work()
+        assert caught.value.code == "not_found"
+    assert second.token
 
 
 def test_nothing_of_it_stays_in_an_embedded_database(world: World, url: str) -> None:

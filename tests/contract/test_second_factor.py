@@ -16,10 +16,10 @@ import pytest
 from sqlalchemy import text
 
 from planflow.errors import Fault, Refusal
-from planflow.services import own_factor, people, shell_accounts
+from planflow.services import own_factor, people, shell_accounts, tokens
 from planflow.services.calls import Call
 from planflow.services.site import Site, open_site
-from tests.contract.test_sign_in import Clock, refused
+from tests.contract.test_sign_in import NEW, Clock, refused
 from tests.databases import Databases, settings
 from tests.world import PASSWORD
 
@@ -105,6 +105,7 @@ def test_who_knows_the_password_cannot_try_codes_for_ever(here: Site, clock: Clo
 def test_a_recovery_code_is_good_once(here: Site, clock: Clock) -> None:
     _, _, codes = enrolled(here, clock)
     assert len(set(codes)) == 10
+    assert {len(one.replace("-", "")) for one in codes} == {24}  # 120 bits in base 32
     assert sign_in(here, f" {codes[0].upper()} ").access_token
     assert refused(lambda: sign_in(here, codes[0])).params == {"why": "otp"}
     assert sign_in(here, codes[9]).access_token
@@ -152,10 +153,23 @@ def test_it_is_begun_and_dropped_by_the_password_alone(here: Site, clock: Clock)
     assert sign_in(here).access_token
 
 
+def test_the_right_password_is_no_failure_where_there_is_a_factor_already(
+    here: Site, clock: Clock
+) -> None:
+    reader, maker, _ = enrolled(here, clock)
+    for _ in range(6):
+        told = refused(partial(own_factor.enrol, here, reader, call(password=PASSWORD)))
+        assert [one.code for one in told.findings] == ["factor_there"]
+    assert sign_in(here, maker.at(clock.now)).access_token
+
+
 def test_who_lost_it_is_let_in_by_the_command_line(here: Site, clock: Clock) -> None:
     enrolled(here, clock)
+    shell_accounts.set_password(here, "a", NEW)  # no way round it
+    again = partial(people.sign_in, here, "a", NEW)
+    assert refused(again).code == "otp_required"
     shell_accounts.drop_factor(here, "a")
-    assert sign_in(here).access_token
+    assert again().access_token
     assert refused(partial(shell_accounts.drop_factor, here, "a")).code == "not_found"
 
 
@@ -174,6 +188,22 @@ def test_a_role_that_needs_it_may_enrol_and_nothing_else(here: Site, clock: Cloc
     clock.later(30)
     assert sign_in(site, maker.at(clock.now)).scope == "read act manage enrol"
     assert people.sign_in(site, "city", PASSWORD).scope == "read act manage enrol"
+
+
+def test_a_role_given_since_is_judged_when_tokens_are_renewed(here: Site, clock: Clock) -> None:
+    site = replace(
+        here, settings=here.settings.model_copy(update={"second_factor_roles": "auditor"})
+    )
+    first = sign_in(site)
+    assert first.scope == "read act manage enrol"
+    people.add_user(site, "a", PASSWORD, "auditor", "C")
+    second = tokens.refresh(site, first.refresh_token)
+    assert second.scope == "enrol"
+    assert refused(
+        partial(people.authenticate, site, second.access_token, "zh", "read")
+    ).params == {"scope": "read"}
+    people.revoke(site, "a", "auditor", "C")
+    assert tokens.refresh(site, str(second.refresh_token)).scope == "read act manage enrol"
 
 
 # Roles that never meet on one account

@@ -316,11 +316,13 @@ SIGN_IN = tuple(
         ("with a blank behind", 401, "unauthorized", b"username=city+&password=correct+horse", FORM),
         ("with no width inside", 401, "unauthorized", "username=ci\u200bty&password=correct+horse".encode(), FORM),
         ("with a statement", 401, "unauthorized", b"username=city'--&password=x", FORM),
-        ("with a very long password", 401, "unauthorized", b"username=city&password=" + b"x" * 100_000, FORM),
+        ("with a very long password", 401, "unauthorized", b"username=city&password=" + b"x" * 10_000, FORM),
+        ("with a form that is too large", 413, "too_large", b"username=city&password=" + b"x" * 100_000, FORM),
         ("by JSON", 422, "invalid", b'{"username": "city", "password": "correct horse"}', {"Content-Type": "application/json"}),
         ("with a file", 422, "invalid", b'--b\r\nContent-Disposition: form-data; name="username"; filename="x"\r\n\r\ncity\r\n--b--\r\n', {"Content-Type": "multipart/form-data; boundary=b"}),
         ("with parts that do not end", 422, "invalid", b'--b\r\nContent-Disposition: form-data; name="username"\r\n\r\nci', {"Content-Type": "multipart/form-data; boundary=b"}),
-        ("with a thousand fields", 422, "invalid", b"&".join(b"f%d=1" % n for n in range(5_000)), FORM),
+        ("with a thousand fields", 422, "invalid", b"&".join(b"f%d=1" % n for n in range(1_500)), FORM),
+        ("with more fields than a form holds", 413, "too_large", b"&".join(b"f%d=1" % n for n in range(5_000)), FORM),
         ("with no boundary", 422, "invalid", b"--b", {"Content-Type": "multipart/form-data"}),
     )
 )  # fmt: skip

@@ -81,7 +81,7 @@ async def give_grant(visit: Visiting, call: Calling, account: str) -> Response:
     openapi_extra=body(EndGrant, _REASON, "调离岗位 / Left the office"),
 )
 async def end_grant(visit: Visiting, call: Calling, account: str, grant: str) -> Response:
-    """End a role that was given, and whatever was delegated of it."""
+    """End a role, given or delegated, and whatever was delegated of it."""
     return await visit.answer(
         lambda site, reader: accounts.end_grant(site, reader, call, account, grant), needs=MANAGE
     )

@@ -4,6 +4,7 @@ from typing import Any
 
 from fastapi import Request
 from starlette.responses import Response
+from starlette.types import Message, Receive
 
 from planflow.domain.identity import ChangePassword, EndServiceToken, NewServiceToken
 from planflow.errors import Finding, Refusal, invalid
@@ -22,11 +23,17 @@ from planflow_api.schemas import READ, WRITE, WRITE_OWN, refusals
 
 router = room("/auth", "auth")
 
+_FORM_LIMIT = 16  # KiB
 _SIGN_OUT = (408, 413, 422, 500, 503)
 _SIGN_IN = (401, *_SIGN_OUT)
 _TOKEN = {"grant_type": "refresh_token", "refresh_token": "what was answered last"}  # an example  # nosec B105
 _PASSWORD = {"current": "a long secret", "new": "a longer secret"}
-_SERVICE = {"name": "月报程序", "scopes": ["read"], "to": "2199-12-31"}
+_SERVICE = {
+    "name": "月报程序",
+    "scopes": ["read"],
+    "to": "2199-12-31",
+    "password": "a long secret",
+}  # an example  # nosec B105
 
 
 def _form(name: str, example: dict[str, str], *fields: str, more: Any = None) -> dict[str, Any]:
@@ -41,7 +48,8 @@ def _form(name: str, example: dict[str, str], *fields: str, more: Any = None) ->
 
 async def _fields(request: Request, *names: str, also: str = "") -> list[str]:
     """Fields of a form, and one that may be left out."""
-    async with request.form() as form:
+    small = Request(request.scope, _bounded(request.receive))
+    async with small.form() as form:
         found = {name: form.get(name) for name in names}
         if also:
             found[also] = form.get(also) or ""
@@ -49,6 +57,21 @@ async def _fields(request: Request, *names: str, also: str = "") -> list[str]:
     if missing:
         raise invalid(*(Finding("missing", {"field": name}, name) for name in missing))
     return [str(value) for value in found.values()]
+
+
+def _bounded(receive: Receive) -> Receive:
+    """A form is a few short fields, sent by anybody: more is not held."""
+    held = 0
+
+    async def received() -> Message:
+        nonlocal held
+        message = await receive()
+        held += len(message.get("body", b""))
+        if held > _FORM_LIMIT << 10:
+            raise Refusal("too_large", {"limit": f"{_FORM_LIMIT} KiB"})
+        return message
+
+    return received
 
 
 @router.post(
@@ -138,13 +161,19 @@ async def password(request: Request, visit: Visiting, call: Calling) -> Response
     "/service-tokens",
     status_code=201,
     response_model=ServiceTokenView,
-    responses=refusals(WRITE),
+    responses=refusals((*WRITE, 429)),
     openapi_extra=body(NewServiceToken, _SERVICE, "只读的月报程序 / A program that reads"),
 )
-async def make_service_token(visit: Visiting, call: Calling) -> Response:
-    """Make a token for a program that acts as oneself. It is shown this once."""
+async def make_service_token(request: Request, visit: Visiting, call: Calling) -> Response:
+    """Make a token for a program that acts as oneself, by one's password. It is shown this once.
+
+    `code` is one of the second factor, where there is one.
+    """
+    origin = address(request)
     return await visit.answer(
-        lambda site, reader: service_tokens.make(site, reader, call), status=201, needs=MANAGE
+        lambda site, reader: service_tokens.make(site, reader, call, origin),
+        status=201,
+        needs=MANAGE,
     )
 
 

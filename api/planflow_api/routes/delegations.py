@@ -1,10 +1,11 @@
-"""Standing in for each other: a role at a unit, delegated for a time."""
+"""Standing in for each other: a role at a unit, delegated for a time, and by no program."""
 
 from starlette.responses import Response
 
 from planflow.domain.delegating import Delegate, EndDelegation
 from planflow.services import delegations
 from planflow.services.delegations import DelegationView
+from planflow.services.tokens import MANAGE
 from planflow.services.views import Page
 from planflow_api.bodies import body
 from planflow_api.dependencies import Calling, Visiting, whole
@@ -35,7 +36,7 @@ _DELEGATION = {
 async def delegate(visit: Visiting, call: Calling) -> Response:
     """Let somebody act in one's place at a unit, until a day."""
     return await visit.answer(
-        lambda site, reader: delegations.delegate(site, reader, call), status=201
+        lambda site, reader: delegations.delegate(site, reader, call), status=201, needs=MANAGE
     )
 
 
@@ -58,5 +59,6 @@ async def list_delegations(visit: Visiting, cursor: Cursor = None, limit: Limit 
 async def end_delegation(visit: Visiting, call: Calling, delegation: str) -> Response:
     """End a delegation before its time, and all that rests on it."""
     return await visit.answer(
-        lambda site, reader: delegations.end_delegation(site, reader, call, delegation)
+        lambda site, reader: delegations.end_delegation(site, reader, call, delegation),
+        needs=MANAGE,
     )

@@ -3,6 +3,7 @@
 FIRST_WAIT = 10  # seconds, doubled with each failure beyond those that are free
 LONGEST_WAIT = 15 * 60
 FORGOTTEN_AFTER = 24 * 60 * 60  # seconds without a failure
+KNOWN_FOR = 30 * 24 * 60 * 60  # seconds from a good sign-in on, at the place it came from
 
 
 def wait(failures: int, free: int) -> int:

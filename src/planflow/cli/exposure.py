@@ -2,17 +2,32 @@
 
 import ipaddress
 from base64 import b64decode
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
-from urllib.parse import unquote, urlsplit
 
 from planflow.errors import Refusal
 
 if TYPE_CHECKING:
+    from pydantic import SecretStr
+
     from planflow.config import Settings
     from planflow.services.site import Site
 
 _KNOWN = frozenset(
-    ("password", "planflow", "postgres", "secret", "changeme", "admin", "123456", "test", "demo")
+    (
+        *(
+            "password",
+            "planflow",
+            "postgres",
+            "secret",
+            "changeme",
+            "admin",
+            "123456",
+            "test",
+            "demo",
+        ),
+        *("client-secret", "client_secret", "change-me", "changeit", "example"),
+    )
 )
 _FEWEST_BYTES = 8  # of a key's 32: one typed for a trial repeats itself
 
@@ -24,11 +39,7 @@ def check(settings: "Settings", site: "Site", host: str) -> None:
     """
     if is_loopback(host):
         return
-    for name, secret in (
-        ("PLANFLOW_DATABASE_URL", _password(settings)),
-        ("PLANFLOW_LEDGER_KEY", _trial_key(settings)),
-        ("PLANFLOW_METRICS_TOKEN", _plain(settings.metrics_token)),
-    ):
+    for name, secret in _secrets(settings):
         if secret.lower() in _KNOWN:
             raise Refusal("default_secret_exposed", {"name": name, "host": host})
     if _has_demo(site):
@@ -45,22 +56,33 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def _password(settings: "Settings") -> str:
-    return unquote(urlsplit(settings.database_url.get_secret_value()).password or "")
+def _secrets(settings: "Settings") -> Iterator[tuple[str, str]]:
+    """Every secret of the settings, or a known word in its place, with the name of its setting."""
+    from planflow.store.addresses import passwords
+
+    for name, url in (
+        ("PLANFLOW_DATABASE_URL", settings.database_url),
+        ("PLANFLOW_MIGRATE_URL", settings.migrate_url),
+    ):
+        for one in passwords(_plain(url)):
+            yield name, one
+    yield "PLANFLOW_LEDGER_KEY", _trial_key(_plain(settings.ledger_key))
+    yield "PLANFLOW_SECRETS_KEY", _trial_key(_plain(settings.secrets_key))
+    yield "PLANFLOW_METRICS_TOKEN", _plain(settings.metrics_token)
+    yield "PLANFLOW_OIDC_CLIENT_SECRET", _plain(settings.oidc_client_secret)
 
 
-def _trial_key(settings: "Settings") -> str:
+def _trial_key(key: str) -> str:
     """A name of the known ones for a key that was typed for a trial; nothing for any other."""
     try:
-        few = len(set(b64decode(_plain(settings.ledger_key)))) < _FEWEST_BYTES
+        few = len(set(b64decode(key))) < _FEWEST_BYTES
     except ValueError:  # told when it is used
         return ""
-    return "test" if settings.ledger_key is not None and few else ""
+    return "test" if key and few else ""
 
 
-def _plain(secret: object) -> str:
-    found = getattr(secret, "get_secret_value", str)()
-    return str(found)
+def _plain(secret: "SecretStr | None") -> str:
+    return secret.get_secret_value() if secret is not None else ""
 
 
 def _has_demo(site: "Site") -> bool:

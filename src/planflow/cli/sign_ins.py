@@ -82,13 +82,13 @@ def issue_token(
     act: Annotated[bool, typer.Option("--act")] = False,
 ) -> None:
     """Print a token for a program, once."""
-    from planflow.domain.identity import NewServiceToken
+    from planflow.domain.identity import ServiceTerms
     from planflow.domain.parsing import parse
     from planflow.services import shell_accounts
 
     scopes = ["read", "act"] if act else ["read"]
     asked = {"name": called, "scopes": scopes, "to": to}
-    command = parse(NewServiceToken, json.dumps(asked).encode())
+    command = parse(ServiceTerms, json.dumps(asked).encode())
     with at_site() as site:
         made = shell_accounts.make_service_token(site, name, command)
     data = made.model_dump(mode="json", by_alias=True, exclude={"event", "chain"})

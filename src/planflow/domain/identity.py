@@ -56,7 +56,7 @@ class GiveGrant(Noun):
 
 
 class EndGrant(Noun):
-    """End a role that was given."""
+    """End a role, given or delegated."""
 
     reason: Text = ""
 
@@ -74,12 +74,19 @@ class LinkIdentity(Noun):
     reason: Text = ""
 
 
-class NewServiceToken(Noun):
-    """A token for a program: what it may be used for, and until when. `act` takes `read` along."""
+class ServiceTerms(Noun):
+    """What a token for a program may be used for, and until when. `act` takes `read` along."""
 
     name: Name
     scopes: list[Literal["read", "act"]] = Field(min_length=1, max_length=2)
     to: Moment
+
+
+class NewServiceToken(ServiceTerms):
+    """A token for a program: by the password, and a code where there is a second factor."""
+
+    password: Secret
+    code: str = ""
 
 
 class EndServiceToken(Noun):

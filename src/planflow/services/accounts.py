@@ -37,7 +37,7 @@ Act = Callable[[Tx, Hand, Account], Recorded]
 
 
 class GrantView(View):
-    """A role that an account holds or will hold; `delegated` ones are their delegator's to end."""
+    """A role that an account holds or will hold, given or `delegated`."""
 
     id: str
     role: str
@@ -108,6 +108,7 @@ def give(site: Site, reader: Reader, call: Call, account_id: str) -> AccountView
     """Give an account a grant, not one's own. Raises `Refusal`."""
 
     def act(tx: Tx, hand: Hand, found: Account) -> Recorded:
+        _somebody(found)
         command, now = parse(GiveGrant, call.body), site.clock()
         if found.id == reader.user_id:
             raise guard_failed(Finding("not_to_oneself", {}))
@@ -125,12 +126,12 @@ def give(site: Site, reader: Reader, call: Call, account_id: str) -> AccountView
 
 
 def end_grant(site: Site, reader: Reader, call: Call, account_id: str, grant: str) -> AccountView:
-    """End a grant that was given, and what rests on it. Raises `Refusal`."""
+    """End a grant, given or delegated, and what rests on it. Raises `Refusal`."""
 
     def act(tx: Tx, hand: Hand, found: Account) -> Recorded:
         command = parse(EndGrant, call.body)
         running = grants.of_accounts(tx, [found.id], site.clock())
-        if grant not in {one.id for one in running if not one.line}:
+        if grant not in {one.id for one in running}:
             raise Refusal("not_found", {"kind": "grant", "name": grant[:64]})
         return people.take(site, tx, found.id, grant, hand, command.reason)
 
@@ -179,6 +180,7 @@ def link(site: Site, reader: Reader, call: Call, account_id: str) -> AccountView
     """Let somebody else sign in by who they are at the identity provider. Raises `Refusal`."""
 
     def act(tx: Tx, hand: Hand, found: Account) -> Recorded:
+        _somebody(found)
         command = parse(LinkIdentity, call.body)
         if found.id == reader.user_id:
             raise guard_failed(Finding("not_to_oneself", {}))
@@ -200,7 +202,7 @@ def unlink(site: Site, reader: Reader, call: Call, account_id: str) -> AccountVi
 def unlocked(site: Site, tx: Tx, found: Account, hand: Hand, reason: str = "") -> Recorded:
     """Hear a name again: an event."""
     done = _told(site, tx, "account_unlocked", found, hand, reason)
-    counted.drop(tx, attempts.of(site, found.name, "").name)
+    counted.drop_name(tx, attempts.of_name(site, found.name))
     return done
 
 
@@ -219,6 +221,12 @@ def shut(
 def _told(site: Site, tx: Tx, kind: str, found: Account, hand: Hand, reason: str) -> Recorded:
     parts = {"account": {"id": found.id}, **spoken({"reason": reason})}
     return site_event(site, tx, Draft(kind, "", "", parts, site.mint()), hand)
+
+
+def _somebody(found: Account) -> None:
+    """Raise `Refusal` `not_found` for a person who was erased, and stays so."""
+    if found.erased:
+        raise Refusal("not_found", {"kind": "user", "name": found.id})
 
 
 def _hand(site: Site, reader: Reader) -> Hand:
@@ -267,7 +275,7 @@ def _views(site: Site, tx: Tx, found: Sequence[Account]) -> list[AccountView]:
             delegated=bool(row.line),
         )
         held[row.account_id].append(shown)
-    names = {one.id: attempts.of(site, one.name, "").name for one in found}
+    names = {one.id: attempts.of_name(site, one.name) for one in found}
     waiting, sealed = counted.waiting(tx, list(names.values()), now), kept.confirmed(tx, ids)
     return [
         AccountView(

@@ -1,15 +1,19 @@
-"""Back-off after failed sign-ins, per name and per address, over all processes.
+"""Back-off after failed sign-ins, per name and place, and per each alone, over all processes.
 
-A sign-in counts as failed before it is judged, so that many at once are not many for one. Unknown
-names are counted as known ones are, and neither names nor addresses are kept: only their digests.
+Guesses from one place shut nobody out elsewhere: a name as such waits only after many more, and not
+where it was signed in to lately. A sign-in counts as failed before it is judged, so that many at once
+are not many for one. Unknown names are counted as known ones are, and neither names nor addresses are
+kept: only their digests.
 """
 
 import datetime as dt
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 
 from planflow.access import patience
+from planflow.access.addresses import block
 from planflow.errors import Refusal
 from planflow.services.site import Site
 from planflow.store import attempts
@@ -19,32 +23,45 @@ from planflow.store.transaction import Tx
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """A sign-in under way; `address` is empty where none is known."""
+    """A sign-in under way: the keys that it is counted under.
+
+    `pair` is the name at its place, and `known` says when that was last right. Both begin with `name`.
+    `address` and `known` are empty where no place is known.
+    """
 
     name: str
+    pair: str
+    known: str
     address: str
+
+    @property
+    def keys(self) -> list[str]:
+        """All of them."""
+        return [one for one in (self.name, self.pair, self.known, self.address) if one]
 
 
 def of(site: Site, name: str, address: str) -> Attempt:
-    """The keys that a sign-in is counted under."""
-    return Attempt(key(site, "name", name), key(site, "address", address) if address else "")
+    """The keys of a sign-in."""
+    place, own = block(address), of_name(site, name)
+    pair = f"{own}:{_digest(site, 'pair', name, place)}"
+    if not place:
+        return Attempt(own, pair, "", "")
+    return Attempt(own, pair, f"{pair}:known", _digest(site, "address", place))
 
 
-def key(site: Site, kind: str, text: str) -> str:
-    """A digest of this site's own for a name or an address."""
-    return sha256(f"{site.id}\0{kind}\0{text}".encode(errors="replace")).hexdigest()
+def of_name(site: Site, name: str) -> str:
+    """What all keys of a name begin with."""
+    return _digest(site, "name", name)
 
 
 def hear(site: Site, attempt: Attempt) -> None:
     """Count a sign-in as failed. Raises `Refusal` `too_many_attempts` where it is not heard."""
-    limits = {attempt.name: site.settings.free_attempts}
-    if attempt.address:
-        limits[attempt.address] = site.settings.free_attempts_of_address
 
     def work(tx: Tx) -> int:
         now = site.clock()
-        found = attempts.hold(tx, list(limits))
-        longest = max((one.until for one in found.values()), default=now)
+        found = attempts.hold(tx, attempt.keys)
+        limits = _limits(site, attempt, found, now)
+        longest = max((found[one].until for one in limits if one in found), default=now)
         if longest > now:
             return math.ceil((longest - now).total_seconds())
         old = now - dt.timedelta(seconds=patience.FORGOTTEN_AFTER)
@@ -61,27 +78,51 @@ def hear(site: Site, attempt: Attempt) -> None:
 
 
 def passed(site: Site, tx: Tx, attempt: Attempt) -> None:
-    """A sign-in was good: the name's failures are forgotten, the address's but for this one kept."""
-    _hold(tx, attempt)
+    """A sign-in was good: the name's failures here and as such are forgotten, the address's but this.
+
+    From here the name is heard whatever is tried elsewhere.
+    """
+    found, now = attempts.hold(tx, attempt.keys), site.clock()
     attempts.drop(tx, attempt.name)
-    _take_back(site, tx, attempt.address)
-    attempts.forget(tx, site.clock() - dt.timedelta(seconds=patience.FORGOTTEN_AFTER))
+    attempts.drop(tx, attempt.pair)
+    _take_back(tx, attempt.address, found, now)
+    if attempt.known:
+        attempts.put(tx, attempt.known, Tries(0, now, now), known=attempt.known in found)
+    attempts.forget(
+        tx,
+        now - dt.timedelta(seconds=patience.FORGOTTEN_AFTER),
+        now - dt.timedelta(seconds=patience.KNOWN_FOR),
+    )
 
 
 def undecided(site: Site, tx: Tx, attempt: Attempt) -> None:
     """A sign-in was right as far as it went: it is no failure, and forgives none."""
-    _hold(tx, attempt)
-    for one in (attempt.name, attempt.address):
-        _take_back(site, tx, one)
+    found, now = attempts.hold(tx, attempt.keys), site.clock()
+    for one in _limits(site, attempt, found, now):
+        _take_back(tx, one, found, now)
 
 
-def _hold(tx: Tx, attempt: Attempt) -> None:
-    """Both keys in one order, so that no two sign-ins wait for each other."""
-    attempts.hold(tx, [one for one in (attempt.name, attempt.address) if one])
+def _limits(
+    site: Site, attempt: Attempt, found: Mapping[str, Tries], now: dt.datetime
+) -> dict[str, int]:
+    """What a sign-in is counted under, and how many failures of each are free."""
+    limits = {attempt.pair: site.settings.free_attempts}
+    if attempt.address:
+        limits[attempt.address] = site.settings.free_attempts_of_address
+    known = found.get(attempt.known)
+    if known is None or known.last_at < now - dt.timedelta(seconds=patience.KNOWN_FOR):
+        limits[attempt.name] = site.settings.free_attempts_of_name
+    return limits
 
 
-def _take_back(site: Site, tx: Tx, one: str) -> None:
-    tries = attempts.hold(tx, [one]).get(one) if one else None
-    if tries is not None:
-        now = site.clock()
-        attempts.put(tx, one, Tries(max(tries.failures - 1, 0), now, now), known=True)
+def _take_back(tx: Tx, one: str, found: Mapping[str, Tries], now: dt.datetime) -> None:
+    tries = found.get(one)
+    if tries is not None and tries.failures > 1:
+        attempts.put(tx, one, Tries(tries.failures - 1, now, now), known=True)
+    else:
+        attempts.drop(tx, one)
+
+
+def _digest(site: Site, *parts: str) -> str:
+    """A digest of this site's own."""
+    return sha256("\0".join((site.id, *parts)).encode(errors="replace")).hexdigest()

@@ -33,7 +33,8 @@ class DelegationView(Receipt):
     """Who may act for whom at a unit, from when to when.
 
     `in_place_of` are all on whose grant it rests, the one who was given it first. `status` is ended
-    where it or one above it was ended before its time, `over` where its time is.
+    where it or one above it was ended before its time, `over` where its time is; it waits for its
+    time, and while an account that it rests on is shut.
     """
 
     id: str
@@ -166,12 +167,12 @@ def _only_role(reader: Reader, unit_id: str | None) -> str:
 
 def _receiver(site: Site, tx: Tx, reader: Reader, command: Delegate, made: Grant) -> str:
     found = accounts.account(tx, command.to_user)
-    if found is None:
+    if found is None or found.erased:
         raise invalid(Finding("unknown_user", {"field": "to_user"}, "to_user"))
     faults = list(rules.not_to(found.id, reader.user_id, made))
     if faults:
         raise invalid(*faults)
-    people.keep_apart(site, tx, found.id, made.role, "to_user")
+    people.keep_apart(site, tx, found.id, made.role, "to_user", named=False)
     return found.id
 
 
@@ -195,7 +196,7 @@ def _again(site: Site, tx: Tx, delegation: str, used: KeyUsed) -> DelegationView
 
 def _views(site: Site, tx: Tx, found: list[Delegation]) -> list[DelegationView]:
     ids = {one for each in found for one in (each.account_id, *each.delegators)}
-    names, now = grants.names(tx, ids), site.clock()
+    names, shut, now = grants.names(tx, ids), grants.shut(tx, ids), site.clock()
     return [
         DelegationView(
             id=one.id,
@@ -208,16 +209,19 @@ def _views(site: Site, tx: Tx, found: list[Delegation]) -> list[DelegationView]:
             to=one.end,
             onward=one.onward,
             reason=one.reason or None,
-            status=_status(one, now),
+            status=_status(one, now, shut),
             ended_at=one.ended_at,
         )
         for one in found
     ]
 
 
-def _status(one: Delegation, now: dt.datetime) -> Literal["waiting", "in_force", "ended", "over"]:
+def _status(
+    one: Delegation, now: dt.datetime, shut: set[str]
+) -> Literal["waiting", "in_force", "ended", "over"]:
     if one.ended_at is not None:
         return "ended"
     if one.end <= now:
         return "over"
-    return "in_force" if one.start <= now else "waiting"
+    stands = one.start <= now and shut.isdisjoint(one.delegators)
+    return "in_force" if stands else "waiting"

@@ -1,21 +1,24 @@
 """What a person said or is called, taken out of history by an act of its own; the proof stays (F2)."""
 
 import secrets
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 
 from planflow.domain.events import Draft, spoken
 from planflow.errors import Finding, Refusal, invalid
 from planflow.services import passwords, people, tokens
+from planflow.services.attempts import of_name as key_of_name
 from planflow.services.site import Site, site_event
-from planflow.store import erasing, grants, sites
+from planflow.store import attempts, erasing, grants, sites
 from planflow.store import people as accounts
+from planflow.store import tokens as families
 from planflow.store.appending import Head, append_cycle
 from planflow.store.erasing import Found
 from planflow.store.seats import CycleHead, cycle_head
 from planflow.store.transaction import Tx
 
 ERASED, USER_ERASED = "part_erased", "user_erased"
-TEXTS, NAME = "texts", "name"
+TEXTS, NAME, IDENTITY = "texts", "name", "identity"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +78,7 @@ def erase_user(site: Site, name: str, reason: str) -> ErasedUser:
     def work(tx: Tx) -> ErasedUser:
         place = _locked(site, tx, "")
         found = accounts.account(tx, name)
-        if found is None or found.name == found.id:
+        if found is None or found.erased:
             raise Refusal("not_found", {"kind": "user", "name": name})
         now = site.clock()
         ended = grants.held(tx, found.id, now)
@@ -83,15 +86,26 @@ def erase_user(site: Site, name: str, reason: str) -> ErasedUser:
             people.take(site, tx, found.id, one, site.shell())
         tokens.end_all(site, tx, found.id, site.shell(), "erased")
         count = erasing.close_account(tx, found.id, nobody)
-        event = erasing.event_of_account(tx, found.id)
-        part = erasing.find(tx, event, NAME) if event else None
-        if event and part and any(part.entries.values()):
-            _erased(site, tx, place, Entries(event, NAME, list(part.entries)), reason)
+        attempts.forget_name(tx, key_of_name(site, name))
+        for event, part in _personal(tx, found.id):
+            told = erasing.find(tx, event, part)
+            if told is not None and any(told.entries.values()):
+                _erased(site, tx, place, Entries(event, part, list(told.entries)), reason)
         parts = {"account": {"id": found.id}, **spoken({"reason": reason})}
         site_event(site, tx, Draft(USER_ERASED, "", "", parts, site.mint()), site.shell())
         return ErasedUser(found.id, len(ended), count)
 
     return site.records.write(work)
+
+
+def _personal(tx: Tx, account_id: str) -> Iterator[tuple[str, str]]:
+    """Events and their parts that hold what a person, or what they are at a provider, is called."""
+    for event in erasing.events_of_account(tx, "user_added", account_id):
+        yield event, NAME
+    for event in erasing.events_of_account(tx, "identity_linked", account_id):
+        yield event, IDENTITY
+    for event in families.ids(tx, account_id, tokens.SERVICE):  # it bears the id of its event
+        yield event, NAME
 
 
 def _check(reason: str) -> None:

@@ -11,8 +11,7 @@ from planflow.engine.hand import Hand
 from planflow.errors import Finding, invalid
 from planflow.services import sealing, tokens
 from planflow.services.site import Site, site_event
-from planflow.services.tokens import ENROL, OF_A_PERSON
-from planflow.store import factors, grants
+from planflow.store import factors
 from planflow.store.appending import Recorded
 from planflow.store.transaction import Tx
 
@@ -20,7 +19,7 @@ ISSUER = "planflow"
 _STEP = 30  # seconds
 _BEFORE_AND_AFTER = 1  # steps: clocks of telephones differ
 RECOVERY_CODES = 10
-_RECOVERY_BYTES = 10  # 80 bits: a digest of it needs no salt
+_RECOVERY_BYTES = 15  # 120 bits: a digest of it needs no salt
 
 
 def there(tx: Tx, account_id: str) -> bool:
@@ -29,19 +28,8 @@ def there(tx: Tx, account_id: str) -> bool:
     return found is not None and found.confirmed
 
 
-def scopes(site: Site, tx: Tx, account_id: str) -> tuple[str, ...]:
-    """What signing in is good for: enrolling alone, where the role needs a factor not yet there."""
-    needed = frozenset(site.settings.second_factor_roles.split())
-    if not needed or there(tx, account_id):
-        return OF_A_PERSON
-    held = grants.roles(tx, account_id, site.clock())
-    return OF_A_PERSON if needed.isdisjoint(held) else (ENROL,)
-
-
 def enrol(site: Site, tx: Tx, account_id: str, name: str) -> str:
-    """A new secret as an otpauth address, told this once. Raises `Refusal` where there is one."""
-    if there(tx, account_id):
-        raise invalid(Finding("factor_there"))
+    """A new secret as an otpauth address, told this once, in place of one not yet confirmed."""
     secret = pyotp.random_base32()
     factors.begin_anew(tx, account_id, sealing.seal(site, account_id, secret.encode()))
     return pyotp.TOTP(secret).provisioning_uri(name=name, issuer_name=ISSUER)

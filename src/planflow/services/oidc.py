@@ -13,12 +13,13 @@ from planflow.services import tokens
 from planflow.services.provider import Provider
 from planflow.services.site import Site, site_event
 from planflow.services.views import TokenView
-from planflow.store import identities, people
+from planflow.store import identities, people, sites
 from planflow.store.appending import Recorded
 from planflow.store.identities import Visit
 from planflow.store.transaction import Tx
 
 LIFE = dt.timedelta(minutes=10)
+VIA = "oidc"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +57,10 @@ def arrive(site: Site, state: str, code: str, issuer: str | None, browser: str) 
 
     def work(tx: Tx) -> TokenView | None:
         own = identities.account_of(tx, provider.issuer, subject) if subject else None
-        found = people.account_of(tx, own) if own else None
+        found = people.account_held(tx, own) if own else None
         if found is None or found.disabled:
             return None
-        return tokens.issue(site, tx, found.id, tokens.signed_in(site, "oidc"))[1]
+        return tokens.issue(site, tx, found.id, tokens.signed_in(site, VIA))[1]
 
     made = site.database.write(work)
     if made is None:
@@ -85,9 +86,11 @@ def link(
 
 
 def unlink(site: Site, tx: Tx, account_id: str, hand: Hand, reason: str = "") -> Recorded:
-    """End all links of an account: an event. Raises `Refusal` `not_found`."""
+    """End all links of an account, and its sign-ins by them: an event. Raises `Refusal` `not_found`."""
+    sites.lock_site(tx)
     if not identities.unlink(tx, account_id):
         raise Refusal("not_found", {"kind": "identity", "name": account_id})
+    tokens.end_all(site, tx, account_id, hand, "unlinked", via=VIA)
     parts = {"account": {"id": account_id}, **spoken({"reason": reason})}
     return site_event(site, tx, Draft("identity_unlinked", "", "", parts, site.mint()), hand)
 

@@ -1,25 +1,18 @@
 """A person's own second factor: begun, confirmed, dropped by themselves, by their password."""
 
-from collections.abc import Callable
-from typing import TypeVar
-
-from pydantic import BaseModel
-
 from planflow.domain.identity import ConfirmFactor, DropFactor, EnrolFactor
 from planflow.domain.parsing import parse
 from planflow.engine.hand import Hand
-from planflow.errors import Finding, invalid
-from planflow.services import attempts, factors, passwords
+from planflow.errors import Finding, Refusal, invalid
+from planflow.services import attempts, factors
 from planflow.services.attempts import Attempt
 from planflow.services.calls import Call
 from planflow.services.people import Reader
+from planflow.services.proving import by_password
 from planflow.services.site import Site
 from planflow.services.view import View
 from planflow.services.views import Receipt
-from planflow.store import people
 from planflow.store.transaction import Tx
-
-V = TypeVar("V", bound=BaseModel)
 
 
 class EnrolmentView(View):
@@ -42,11 +35,13 @@ def enrol(site: Site, reader: Reader, call: Call, address: str = "") -> Enrolmen
     """Begin to have a second factor. Raises `Refusal`."""
     command = parse(EnrolFactor, call.body)
 
-    def work(tx: Tx, attempt: Attempt) -> EnrolmentView:
+    def work(tx: Tx, attempt: Attempt) -> EnrolmentView | Refusal:
         attempts.undecided(site, tx, attempt)
+        if factors.there(tx, reader.user_id):
+            return invalid(Finding("factor_there"))
         return EnrolmentView(otpauth=factors.enrol(site, tx, reader.user_id, reader.name))
 
-    return _by_password(site, reader, command.password, address, work)
+    return by_password(site, reader, command.password, address, work)
 
 
 def confirm(site: Site, reader: Reader, call: Call, address: str = "") -> RecoveryView:
@@ -71,20 +66,8 @@ def drop(site: Site, reader: Reader, call: Call, address: str = "") -> FactorVie
     def work(tx: Tx, attempt: Attempt) -> FactorView:
         if not factors.accept(site, tx, reader.user_id, command.code):
             raise invalid(Finding("wrong_code", {}, "code"))
-        attempts.undecided(site, tx, attempt)
         done = factors.drop(site, tx, reader.user_id, Hand(reader.user_id, "", site.mint))
+        attempts.undecided(site, tx, attempt)
         return FactorView(event=done.event.id, chain=done.chain.hex())
 
-    return _by_password(site, reader, command.password, address, work)
-
-
-def _by_password(
-    site: Site, reader: Reader, password: str, address: str, work: Callable[[Tx, Attempt], V]
-) -> V:
-    """Work that the password is asked for again; what is refused stays counted as failed."""
-    attempt = attempts.of(site, reader.name, address)
-    attempts.hear(site, attempt)
-    found = site.database.read(lambda tx: people.account_of(tx, reader.user_id))
-    if found is None or not passwords.fits(password, found.password_hash):
-        raise invalid(Finding("wrong_password", {}, "password"))
-    return site.database.write(lambda tx: work(tx, attempt))
+    return by_password(site, reader, command.password, address, work)

@@ -7,13 +7,13 @@ from planflow.domain.events import Draft
 from planflow.domain.identity import ChangePassword
 from planflow.domain.parsing import parse
 from planflow.engine.hand import Hand
-from planflow.errors import Finding, invalid
+from planflow.errors import Finding, Refusal, invalid
 from planflow.services import attempts, passwords, tokens
 from planflow.services.calls import Call
 from planflow.services.people import Reader
 from planflow.services.site import Site, site_event
 from planflow.services.views import Receipt
-from planflow.store import people
+from planflow.store import people, sites
 from planflow.store.appending import Recorded
 from planflow.store.transaction import Tx
 
@@ -42,8 +42,11 @@ def change(site: Site, reader: Reader, call: Call, address: str = "") -> Passwor
     hashed, hand = passwords.kept(command.new), Hand(reader.user_id, "", site.mint)
 
     def work(tx: Tx) -> PasswordView:
-        attempts.passed(site, tx, attempt)
+        sites.lock_site(tx)  # passwords are changed, and accounts shut, one at a time
+        if people.account_of(tx, reader.user_id) != found:  # what was judged holds no more
+            raise Refusal("unauthorized", {"why": "token"})
         done = put(site, tx, reader.user_id, hashed, hand, but=reader.family)
+        attempts.passed(site, tx, attempt)
         return PasswordView(event=done.event.id, chain=done.chain.hex())
 
     return site.database.write(work)

@@ -58,7 +58,7 @@ def add_user(site: Site, name: str, password: str, role: str, unit: str | None) 
     def work(tx: Tx) -> None:
         unit_id, shell = unit_named(tx, unit), site.shell()
         found = people.account(tx, name)
-        if found is not None and found.name == found.id:  # a person who was erased stays so
+        if found is not None and found.erased:
             raise invalid(Finding("bad_name", {"field": "name"}, "name"))
         found = found or admit(site, tx, name, hashed, shell)
         # By the clock, not by the record, which may run ahead of a clock that was set back (F4).
@@ -116,15 +116,19 @@ def take(site: Site, tx: Tx, account_id: str, grant: str, hand: Hand, reason: st
     return done
 
 
-def keep_apart(site: Site, tx: Tx, account_id: str, role: str, field: str) -> None:
+def keep_apart(
+    site: Site, tx: Tx, account_id: str, role: str, field: str, *, named: bool = True
+) -> None:
     """Refuse a role beside one that it must not meet on one account (graded protection, level 3).
 
-    Grants of one site are given one at a time. Raises `Refusal` `invalid`.
+    Grants of one site are given one at a time. Raises `Refusal` `invalid`, which names what is held
+    to those alone who may know it.
     """
     sites.lock_site(tx)
     held = clash(role, grants.roles(tx, account_id, site.clock()))
     if held:
-        raise invalid(Finding("exclusive_roles", {"role": role, "held": held}, field))
+        told = {"role": role, "held": held} if named else {"role": role}
+        raise invalid(Finding("exclusive_roles", told, field))
 
 
 def revoke(site: Site, name: str, role: str, unit: str | None) -> int:
@@ -172,8 +176,10 @@ def sign_in(
                 return Refusal("otp_required")
             if not factors.accept(site, tx, account_id, otp):
                 return Refusal("unauthorized", {"why": "otp"})
+        if people.account_held(tx, account_id) != found:  # changed since it was judged
+            return Refusal("unauthorized", {"why": "credentials"})
         attempts.passed(site, tx, attempt)
-        kind = tokens.signed_in(site, "password", factors.scopes(site, tx, account_id))
+        kind = tokens.signed_in(site, tokens.PASSWORD, tokens.scopes(site, tx, account_id))
         return tokens.issue(site, tx, account_id, kind)[1]
 
     made = site.database.write(work)  # what was counted stays counted
@@ -190,7 +196,7 @@ def shell_token(site: Site, name: str) -> TokenView:
     if not site.settings.shell_tokens:
         raise Refusal("shell_tokens_off")
     found = site.database.read(lambda tx: people.account(tx, name))
-    if found is None:
+    if found is None or found.erased:
         raise Refusal("not_found", {"kind": "user", "name": name})
     account_id, life = found.id, dt.timedelta(minutes=site.settings.shell_token_minutes)
 

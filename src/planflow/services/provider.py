@@ -1,7 +1,8 @@
 """The site's OpenID provider: what is asked of it, and what of its answers is believed.
 
 Nothing but its own host is called, no redirect is followed, and an ID token is taken only as RFC 8725
-and OpenID Connect Core (3.1.3.7) have it.
+and OpenID Connect Core (3.1.3.7) have it. A provider that hangs holds up nobody else: few wait for it at
+once, none of them for long.
 """
 
 import hmac
@@ -19,11 +20,13 @@ from joserfc.jwk import KeySet
 
 from planflow.config import Settings
 from planflow.errors import Fault, Refusal
+from planflow.services.waiting import Published, in_time
 
 ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512"]
-_TIMEOUT, _LARGEST = 5.0, 1024 * 1024
+_TIMEOUT, _LARGEST = 5.0, 1024 * 1024  # seconds of one step, bytes of one answer
 _LEEWAY, _OLDEST = 60, 600  # seconds
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+PUBLISHED = Published()
 
 
 class _Client(OAuth2Client):  # type: ignore[misc]
@@ -43,13 +46,20 @@ class _Line:
         scheme, host, _ = self._origin
         if scheme != "https" and not (scheme == "http" and host in _LOOPBACK):
             raise Fault("provider_unusable", {"detail": "https"})
-        self._http = httpx.Client(timeout=_TIMEOUT, follow_redirects=False, trust_env=False)
+        self._opened: httpx.Client | None = None
 
     def __enter__(self) -> "_Line":
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._http.close()
+        if self._opened is not None:
+            self._opened.close()
+
+    @property
+    def _http(self) -> httpx.Client:
+        if self._opened is None:
+            self._opened = httpx.Client(timeout=_TIMEOUT, follow_redirects=False, trust_env=False)
+        return self._opened
 
     def own(self, url: Any) -> str:
         """An address at the provider's own host. Raises `Fault`."""
@@ -115,7 +125,7 @@ class Provider:
     def address(self, state: str, nonce: str, verifier: str) -> str:
         """Where a person is sent to sign in. Raises `Fault`."""
         with _Line(self.issuer) as line:
-            told = self._told(line)
+            told = PUBLISHED.kept(self._discovery) or in_time(lambda: self._told(line))
             where = line.own(told.get("authorization_endpoint"))
             client = self._client(line)
             url, _ = client.create_authorization_url(where, state, verifier, nonce=nonce)
@@ -125,6 +135,11 @@ class Provider:
         self, code: str, issuer: str | None, nonce: str, verifier: str, now: float
     ) -> str | None:
         """Who has signed in, by a code; None where anything about it does not hold. Raises `Fault`."""
+        claims = in_time(lambda: self._fetched(code, issuer, verifier))
+        return self._whose(claims, nonce, now) if claims is not None else None
+
+    def _fetched(self, code: str, issuer: str | None, verifier: str) -> dict[str, Any] | None:
+        """What the ID token says that a code is exchanged for, where it is signed as it must be."""
         with _Line(self.issuer) as line:
             told = self._told(line)
             # Whose answer this is (RFC 9207): another provider's code is not brought to this one.
@@ -143,15 +158,25 @@ class Provider:
             raw = answer.get("id_token")
             if not isinstance(raw, str) or raw.count(".") != 2:
                 return None
-            keys = _keys(line.get(line.own(told.get("jwks_uri"))))
-        claims = _claims(raw, keys)
-        return self._whose(claims, nonce, now) if claims is not None else None
+            where = line.own(told.get("jwks_uri"))
+            before = PUBLISHED.kept(where)
+            claims = _claims(raw, _keys(before)) if before is not None else None
+            if claims is None:  # keys are changed from time to time
+                claims = _claims(raw, _keys(PUBLISHED.fetched(where, lambda: line.get(where))))
+        return claims
+
+    @property
+    def _discovery(self) -> str:
+        return f"{self.issuer.rstrip('/')}/.well-known/openid-configuration"
 
     def _told(self, line: _Line) -> Any:
-        found = line.get(f"{self.issuer.rstrip('/')}/.well-known/openid-configuration")
-        if found.get("issuer") != self.issuer:
-            raise Fault("provider_unusable", {"detail": "issuer"})
-        return found
+        def fetch() -> Any:
+            found = line.get(self._discovery)
+            if found.get("issuer") != self.issuer:
+                raise Fault("provider_unusable", {"detail": "issuer"})
+            return found
+
+        return PUBLISHED.kept(self._discovery) or PUBLISHED.fetched(self._discovery, fetch)
 
     def _client(self, line: _Line) -> Any:
         return _Client(

@@ -5,14 +5,16 @@ import datetime as dt
 from pydantic import Field
 
 from planflow.domain.events import Draft, spoken
-from planflow.domain.identity import EndServiceToken, NewServiceToken
+from planflow.domain.identity import EndServiceToken, NewServiceToken, ServiceTerms
 from planflow.domain.moments import ZONE, end_of
 from planflow.domain.parsing import parse
 from planflow.engine.hand import Hand
 from planflow.errors import Finding, Refusal, invalid
-from planflow.services import calls, tokens
+from planflow.services import attempts, calls, tokens
+from planflow.services.attempts import Attempt
 from planflow.services.calls import Call
 from planflow.services.people import Reader
+from planflow.services.proving import by_password, with_factor
 from planflow.services.site import Site, site_event
 from planflow.services.tokens import ACT, READ, SERVICE, Kind
 from planflow.services.views import Page, Receipt
@@ -37,36 +39,34 @@ class ServiceTokenView(Receipt):
     ended: bool = False
 
 
-def make(site: Site, reader: Reader, call: Call) -> ServiceTokenView:
-    """Make a token for a program that acts as its owner. Raises `Refusal`."""
+def make(site: Site, reader: Reader, call: Call, address: str = "") -> ServiceTokenView:
+    """Make a token for a program that acts as its owner: by the password, as it outlives a sign-in.
 
-    def work(tx: Tx) -> ServiceTokenView:
-        calls.wait_for(tx, reader, call)
-        used = calls.replayed(tx, reader, call)
-        if used is not None:
-            return _again(site, tx, str(used.event_id), used)
-        command = parse(NewServiceToken, call.body)
+    It takes no key, for its body holds a password (decision 0048). Raises `Refusal`.
+    """
+    command = parse(NewServiceToken, call.body)
+    _life(site, command)  # before a password is judged
+
+    def work(tx: Tx, attempt: Attempt) -> ServiceTokenView | Refusal:
+        refused = with_factor(site, tx, reader, command.code, attempt)
+        if refused is not None:
+            return refused
         hand = Hand(reader.user_id, "", site.mint)
         view, done = given(site, tx, reader.user_id, command, hand)
-        used = _kept(site, tx, reader, call, done)
-        return view.model_copy(update={"event": used.event_id, "chain": used.chain})
+        attempts.undecided(site, tx, attempt)
+        return view.model_copy(update={"event": done.event.id, "chain": done.chain.hex()})
 
-    return site.database.write(work)
+    return by_password(site, reader, command.password, address, work)
 
 
 def given(
-    site: Site, tx: Tx, account_id: str, command: NewServiceToken, hand: Hand
+    site: Site, tx: Tx, account_id: str, command: ServiceTerms, hand: Hand
 ) -> tuple[ServiceTokenView, Recorded]:
     """A service token and its event, whose id it bears."""
-    now, until = site.clock(), end_of(command.to, ZONE)
-    if until <= now:
-        raise invalid(Finding("ends_before_it_begins", {}, "to"))
-    if until - now > LONGEST:
-        raise invalid(Finding("delegation_too_long", {"limit": LONGEST.days}, "to"))
+    until, life = _life(site, command)
     scopes = (READ, ACT) if ACT in command.scopes else (READ,)
-    life = until - now
-    kind = Kind(SERVICE, SERVICE, scopes, life, life, title=command.name)
-    family, told = tokens.issue(site, tx, account_id, kind, now)
+    kind = Kind(SERVICE, SERVICE, scopes, life, life)
+    family, told = tokens.issue(site, tx, account_id, kind, until - life)
     terms = {
         "family": family,
         "account": account_id,
@@ -78,7 +78,17 @@ def given(
     made = families.family(tx, family)
     if made is None:
         raise AssertionError("it was made just now")
-    return _view(made).model_copy(update={"token": told.access_token}), done
+    return _view(made, command.name).model_copy(update={"token": told.access_token}), done
+
+
+def _life(site: Site, command: ServiceTerms) -> tuple[dt.datetime, dt.timedelta]:
+    """Until when a token is good, and how long that is. Raises `Refusal`."""
+    now, until = site.clock(), end_of(command.to, ZONE)
+    if until <= now:
+        raise invalid(Finding("ends_before_it_begins", {}, "to"))
+    if until - now > LONGEST:
+        raise invalid(Finding("delegation_too_long", {"limit": LONGEST.days}, "to"))
+    return until, until - now
 
 
 def list_service_tokens(
@@ -97,7 +107,9 @@ def list_service_tokens(
 
 def running(site: Site, tx: Tx, account_id: str) -> list[ServiceTokenView]:
     """An account's service tokens that have not ended."""
-    return [_view(one) for one in families.running(tx, account_id, site.clock(), SERVICE)]
+    found = families.running(tx, account_id, site.clock(), SERVICE)
+    titles = families.titles(tx, [one.id for one in found])
+    return [_view(one, titles.get(one.id, one.name)) for one in found]
 
 
 def end(site: Site, reader: Reader, call: Call, token: str) -> ServiceTokenView:
@@ -138,13 +150,14 @@ def _again(site: Site, tx: Tx, token: str, used: KeyUsed) -> ServiceTokenView:
         raise AssertionError("a family is never removed")
     ended = not families.runs(tx, found, site.clock())
     receipt = {"event": used.event_id, "chain": used.chain, "ended": ended}
-    return _view(found).model_copy(update=receipt)
+    title = families.titles(tx, [found.id]).get(found.id, found.name)
+    return _view(found, title).model_copy(update=receipt)
 
 
-def _view(one: Family) -> ServiceTokenView:
+def _view(one: Family, title: str) -> ServiceTokenView:
     return ServiceTokenView(
         id=one.id,
-        name=one.name,
+        name=title,
         scopes=one.scopes.split(),
         from_=one.begun_at,
         to=one.expires_at,

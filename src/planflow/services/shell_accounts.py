@@ -1,6 +1,6 @@
 """What the command line does with an account, with nobody behind it: it is the way back in (F9)."""
 
-from planflow.domain.identity import NewServiceToken
+from planflow.domain.identity import ServiceTerms
 from planflow.errors import Refusal, invalid
 from planflow.services import (
     accounts,
@@ -32,7 +32,7 @@ def set_password(site: Site, name: str, password: str) -> None:
     def work(tx: Tx) -> None:
         found = _account(tx, name)
         own_password.put(site, tx, found.id, hashed, site.shell())
-        counted.drop(tx, attempts.of(site, name, "").name)
+        counted.drop_name(tx, attempts.of_name(site, name))
 
     site.database.write(work)
 
@@ -79,7 +79,7 @@ def disable(site: Site, name: str, *, disabled: bool) -> None:
     site.database.write(work)
 
 
-def make_service_token(site: Site, name: str, command: NewServiceToken) -> ServiceTokenView:
+def make_service_token(site: Site, name: str, command: ServiceTerms) -> ServiceTokenView:
     """A token for a program that acts as an account. Raises `Refusal`."""
 
     def work(tx: Tx) -> ServiceTokenView:
@@ -114,6 +114,6 @@ def end_service_token(site: Site, name: str, token: str) -> None:
 
 def _account(tx: Tx, name: str) -> Account:
     found = people.account(tx, name)
-    if found is None:
+    if found is None or found.erased:
         raise Refusal("not_found", {"kind": "user", "name": name})
     return found

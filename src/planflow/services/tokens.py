@@ -7,7 +7,7 @@ by them: nobody can tell which, so the whole family ends (RFC 9700, section 4.14
 import datetime as dt
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from types import MappingProxyType
 from typing import Any
@@ -17,12 +17,13 @@ from planflow.engine.hand import Hand
 from planflow.errors import Refusal
 from planflow.services.site import Site, site_event
 from planflow.services.views import TokenView
-from planflow.store import people, sites, tokens
+from planflow.store import factors, grants, people, sites, tokens
 from planflow.store.appending import Recorded
 from planflow.store.tokens import Family
 from planflow.store.transaction import Tx
 
 SIGN_IN, SERVICE = "sign_in", "service"
+PASSWORD = "password"  # how a sign-in came about  # noqa: S105 # nosec B105
 # What a token may be used for. The last two are a person's own: no service token has them.
 READ, ACT, MANAGE, ENROL = "read", "act", "manage", "enrol"
 OF_A_PERSON = (READ, ACT, MANAGE, ENROL)
@@ -38,7 +39,6 @@ class Kind:
     scopes: tuple[str, ...]
     access: dt.timedelta
     whole: dt.timedelta
-    title: str = ""
     renewed: bool = False
 
 
@@ -63,7 +63,7 @@ def issue(
         site.mint(),
         account_id,
         kind.name,
-        kind.title,
+        "",
         " ".join(kind.scopes),
         kind.via,
         now,
@@ -71,6 +71,15 @@ def issue(
     )
     tokens.add_family(tx, made)
     return made.id, _tokens(tx, made, now, kind.access, renewed=kind.renewed)
+
+
+def scopes(site: Site, tx: Tx, account_id: str) -> tuple[str, ...]:
+    """What signing in is good for: enrolling alone, where the role needs a factor not yet there."""
+    needed = frozenset(site.settings.second_factor_roles.split())
+    if not needed or factors.confirmed(tx, [account_id]):
+        return OF_A_PERSON
+    held = grants.roles(tx, account_id, site.clock())
+    return OF_A_PERSON if needed.isdisjoint(held) else (ENROL,)
 
 
 def refresh(site: Site, token: str) -> TokenView:
@@ -87,12 +96,19 @@ def refresh(site: Site, token: str) -> TokenView:
             return None
         tokens.drop_over(tx, found.id, now)
         access = dt.timedelta(minutes=site.settings.token_minutes)
-        return _tokens(tx, found, now, access, renewed=True)
+        return _tokens(tx, _today(site, tx, found), now, access, renewed=True)
 
     made = site.database.write(work)  # the end of a family stays, whatever is answered
     if made is None:
         raise Refusal("unauthorized", {"why": "token"})
     return made
+
+
+def _today(site: Site, tx: Tx, family: Family) -> Family:
+    """A family whose holder may have been given a role since that needs a second factor (0050)."""
+    if family.via != PASSWORD or scopes(site, tx, family.account_id) != (ENROL,):
+        return family
+    return replace(family, scopes=ENROL)
 
 
 def sign_out(site: Site, token: str) -> None:
@@ -127,10 +143,12 @@ def end(
     return done
 
 
-def end_all(site: Site, tx: Tx, account_id: str, hand: Hand, why: str, but: str = "") -> None:
-    """End all of an account's families but one."""
+def end_all(
+    site: Site, tx: Tx, account_id: str, hand: Hand, why: str, *, but: str = "", via: str = ""
+) -> None:
+    """End all of an account's families but one, or all that came about in one way."""
     for one in tokens.running(tx, account_id, site.clock()):
-        if one.id != but:
+        if one.id != but and via in ("", one.via):
             end(site, tx, one, hand, why)
 
 

@@ -1,16 +1,20 @@
-"""Failed sign-ins, by a digest of a name or an address. They are counted over all processes."""
+"""Failed sign-ins, by digests of names and addresses. They are counted over all processes.
+
+Keys of one name begin with its digest. A row without failures says when a sign-in was last good.
+"""
 
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import and_, delete, func, insert, or_, select, update
 
 from planflow.store.identity_tables import AttemptRow
 from planflow.store.tables import table
 from planflow.store.transaction import Tx
 
 ATTEMPTS = table(AttemptRow)
+_NAME = func.substr(ATTEMPTS.c.key, 1, 64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +50,24 @@ def drop(tx: Tx, key: str) -> None:
     tx.connection.execute(delete(ATTEMPTS).where(ATTEMPTS.c.key == key))
 
 
-def forget(tx: Tx, before: dt.datetime) -> None:
+def drop_name(tx: Tx, name: str) -> None:
+    """Begin to count a name anew, wherever it failed."""
+    tx.connection.execute(delete(ATTEMPTS).where(_NAME.in_([name]), ATTEMPTS.c.failures > 0))
+
+
+def forget_name(tx: Tx, name: str) -> None:
+    """Drop all that is known of a name."""
+    tx.connection.execute(delete(ATTEMPTS).where(_NAME.in_([name])))
+
+
+def forget(tx: Tx, failed_before: dt.datetime, good_before: dt.datetime) -> None:
     """Drop what lies too long behind to count."""
-    tx.connection.execute(delete(ATTEMPTS).where(ATTEMPTS.c.last_at < before))
+    failed = and_(ATTEMPTS.c.failures > 0, ATTEMPTS.c.last_at < failed_before)
+    tx.connection.execute(delete(ATTEMPTS).where(or_(failed, ATTEMPTS.c.last_at < good_before)))
 
 
-def waiting(tx: Tx, keys: Sequence[str], now: dt.datetime) -> dict[str, dt.datetime]:
-    """Those of some keys that are not heard now, and until when."""
-    query = select(ATTEMPTS.c.key, ATTEMPTS.c.until)
-    found = tx.connection.execute(query.where(ATTEMPTS.c.key.in_(keys), ATTEMPTS.c.until > now))
-    return {row.key: row.until for row in found}
+def waiting(tx: Tx, names: Sequence[str], now: dt.datetime) -> dict[str, dt.datetime]:
+    """Those of some names that are not heard now, somewhere or anywhere, and until when at most."""
+    query = select(ATTEMPTS.c.key, ATTEMPTS.c.until).order_by(ATTEMPTS.c.until)
+    found = tx.connection.execute(query.where(_NAME.in_(names), ATTEMPTS.c.until > now))
+    return {row.key[:64]: row.until for row in found}

@@ -44,18 +44,21 @@ def erase(tx: Tx, event: str, part: str, numbers: list[int]) -> None:
     tx.connection.execute(update(PARTS).where(*own).values(salt=None, value=None))
 
 
-def event_of_account(tx: Tx, account_id: str) -> str | None:
-    """The event by which an account was added."""
+def events_of_account(tx: Tx, kind: str, account_id: str) -> list[str]:
+    """The events of a kind that are about an account."""
     query = (
         select(EVENTS.c.id, EVENTS.c.leaf, PARTS)
         .join(PARTS, PARTS.c.event_id == EVENTS.c.id)
-        .where(EVENTS.c.kind == "user_added", PARTS.c.part == "account", PARTS.c.number == SINGLE)
+        .where(EVENTS.c.kind == kind, PARTS.c.part == "account", PARTS.c.number == SINGLE)
     )
-    for row in tx.connection.execute(query):
-        entry = Entry(row.part, row.number, row.digest, row.salt, row.value)
-        if unseal(row.leaf, [entry]).parts.get("account") == {"id": account_id}:
-            return str(row.id)
-    return None
+    return [
+        str(row.id)
+        for row in tx.connection.execute(query.order_by(EVENTS.c.id))
+        if unseal(
+            row.leaf, [Entry(row.part, row.number, row.digest, row.salt, row.value)]
+        ).parts.get("account")
+        == {"id": account_id}
+    ]
 
 
 def close_account(tx: Tx, account_id: str, password_hash: str) -> int:

@@ -71,11 +71,18 @@ def runs(now: dt.datetime | ColumnElement[Any]) -> ColumnElement[bool]:
 
 
 def resting(tx: Tx, found: Sequence[Grant], now: dt.datetime) -> list[Grant]:
-    """Those of some grants whose whole chain runs; a second query only where any was delegated."""
+    """Those of some grants whose whole chain runs, no account in it being shut.
+
+    A second query only where any was delegated.
+    """
     links = {link for grant in found for link in grant.line}
     if not links:
         return list(found)
-    query = select(GRANTS.c.id).where(GRANTS.c.id.in_(sorted(links)), runs(now))
+    query = (
+        select(GRANTS.c.id)
+        .join(ACCOUNTS, ACCOUNTS.c.id == GRANTS.c.account_id)
+        .where(GRANTS.c.id.in_(sorted(links)), runs(now), ACCOUNTS.c.disabled.is_(False))
+    )
     running = set(tx.connection.execute(query).scalars())
     return [grant for grant in found if running.issuperset(grant.line)]
 
@@ -167,6 +174,12 @@ def names(tx: Tx, account_ids: Iterable[str]) -> dict[str, str]:
     """Names of accounts by their ids."""
     query = select(ACCOUNTS.c.id, ACCOUNTS.c.name).where(ACCOUNTS.c.id.in_(sorted(account_ids)))
     return {row.id: row.name for row in tx.connection.execute(query)}
+
+
+def shut(tx: Tx, account_ids: Iterable[str]) -> set[str]:
+    """Those of some accounts that are shut."""
+    query = select(ACCOUNTS.c.id).where(ACCOUNTS.c.id.in_(sorted(account_ids)))
+    return set(tx.connection.execute(query.where(ACCOUNTS.c.disabled.is_(True))).scalars())
 
 
 def _found(tx: Tx, condition: ColumnElement[bool], limit: int) -> list[Delegation]:

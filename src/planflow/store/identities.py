@@ -44,9 +44,10 @@ def take_visit(tx: Tx, state: bytes) -> Visit | None:
 
 
 def account_of(tx: Tx, issuer: str, subject: str) -> str | None:
-    """Whose account is signed in to by somebody of the provider."""
+    """Whose account is signed in to by somebody of the provider; nobody ends that meanwhile."""
     query = select(IDENTITIES.c.account_id)
     query = query.where(IDENTITIES.c.issuer == issuer, IDENTITIES.c.subject == subject)
+    query = query.with_for_update(read=True) if tx.locks else query
     return tx.connection.execute(query).scalar_one_or_none()
 
 

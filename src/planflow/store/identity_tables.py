@@ -12,7 +12,10 @@ from planflow.store.tables import Moment
 
 
 class TokenFamilyRow(SQLModel, table=True):
-    """One sign-in, or one service token: all tokens that come of it end together (F9)."""
+    """One sign-in, or one service token: all tokens that come of it end together (F9).
+
+    What a token is called is told by its event, where it can be erased; `name` holds older ones.
+    """
 
     __tablename__ = "token_family"
     id: str = Field(primary_key=True)

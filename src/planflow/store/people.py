@@ -33,6 +33,11 @@ class Account:
     password_hash: str
     disabled: bool = False
 
+    @property
+    def erased(self) -> bool:
+        """Whether it is nobody's any more, and will be nobody's."""
+        return self.name == self.id
+
 
 def account(tx: Tx, name: str) -> Account | None:
     """An account by its name."""
@@ -43,6 +48,13 @@ def account(tx: Tx, name: str) -> Account | None:
 def account_of(tx: Tx, account_id: str) -> Account | None:
     """An account by its id."""
     row = tx.connection.execute(select(ACCOUNTS).where(ACCOUNTS.c.id == account_id)).first()
+    return None if row is None else Account(row.id, row.name, row.password_hash, row.disabled)
+
+
+def account_held(tx: Tx, account_id: str) -> Account | None:
+    """An account as it is now, which nobody changes until this unit of work is over."""
+    query = select(ACCOUNTS).where(ACCOUNTS.c.id == account_id)
+    row = tx.connection.execute(query.with_for_update(read=True) if tx.locks else query).first()
     return None if row is None else Account(row.id, row.name, row.password_hash, row.disabled)
 
 

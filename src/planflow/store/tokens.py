@@ -4,14 +4,15 @@ import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import orjson
 from sqlalchemy import delete, exists, insert, select, update
 
 from planflow.store.identity_tables import RefreshTokenRow, TokenEndRow, TokenFamilyRow
-from planflow.store.tables import AccountRow, TokenRow, table
+from planflow.store.tables import AccountRow, EventPartRow, TokenRow, table
 from planflow.store.transaction import Tx
 
 FAMILIES, ENDS, REFRESH = table(TokenFamilyRow), table(TokenEndRow), table(RefreshTokenRow)
-TOKENS, ACCOUNTS = table(TokenRow), table(AccountRow)
+TOKENS, ACCOUNTS, PARTS = table(TokenRow), table(AccountRow), table(EventPartRow)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +110,22 @@ def running(tx: Tx, account_id: str, now: dt.datetime, kind: str = "") -> list[F
         query = query.where(FAMILIES.c.kind == kind)
     rows: Sequence[object] = tx.connection.execute(query.order_by(FAMILIES.c.id)).all()
     return [Family(*row) for row in rows]  # type: ignore[misc]
+
+
+def ids(tx: Tx, account_id: str, kind: str) -> list[str]:
+    """An account's families of a kind, ended or not."""
+    query = select(FAMILIES.c.id).where(
+        FAMILIES.c.account_id == account_id, FAMILIES.c.kind == kind
+    )
+    return list(tx.connection.execute(query.order_by(FAMILIES.c.id)).scalars())
+
+
+def titles(tx: Tx, families: Sequence[str]) -> dict[str, str]:
+    """What service tokens are called: told by their events, where it can be erased."""
+    query = select(PARTS.c.event_id, PARTS.c.value).where(
+        PARTS.c.event_id.in_(families), PARTS.c.part == "name", PARTS.c.value.is_not(None)
+    )
+    return {row.event_id: orjson.loads(row.value) for row in tx.connection.execute(query)}
 
 
 def _one(tx: Tx, condition: object) -> Family | None:
