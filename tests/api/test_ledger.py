@@ -64,6 +64,21 @@ def test_a_log_is_checked_from_its_tiles(world: World, cycle: str) -> None:
         assert merkle.root([merkle.leaf_hash(leaf) for leaf in leaves]) == head.root
 
 
+def test_leaves_of_a_cycle_are_for_those_who_see_all_its_plans(world: World, cycle: str) -> None:
+    """They tell who acted when in which plan; hashes tell nothing, and are all that a witness needs."""
+    world.act("rongan", cycle, "450224", "draft", {"figures": RONGAN})
+    receipt(world, world.act("rongan", cycle, "450224", "submit").json()["event"])
+    own = {"log": cycle}
+    for who, found in (("rongan", 404), ("rongshui", 404), ("auditor", 200)):
+        assert world.get(who, "/ledger/tile/entries/000.p/2", params=own).status_code == found
+        assert world.get(who, "/ledger/tile/entries/000.p/1", params=own).status_code == found
+        assert world.get(who, "/ledger/tile/0/000.p/2", params=own).status_code == 200
+        assert (
+            world.get(who, "/ledger/tile/entries/000.p/1", params={"log": "site"}).status_code
+            == 200
+        )
+
+
 def test_what_is_not_there_is_not_found(world: World, cycle: str) -> None:
     for path in (
         "checkpoint?log=none",

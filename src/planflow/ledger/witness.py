@@ -81,7 +81,7 @@ def _extends(server: Server, old: Checkpoint, new: Checkpoint) -> None:
 
 def _begins(server: Server, number: int, head: Checkpoint, known: list[Checkpoint]) -> Epoch:
     """A new epoch is one only by its first leaf, which cites what was seen, and loses something."""
-    leaf = tiles.leaves_of(server.tile(number, tiles.tile_of(tiles.ENTRIES, 0, head.size)))[0]
+    [leaf] = tiles.leaves_of(server.tile(number, tiles.Tile(tiles.ENTRIES, 0, 1)))
     proof = proofs.inclusion(0, head.size, _nodes(server, number, head.size))
     stands = proofs.includes(head.root, head.size, 0, leaf_hash(leaf), proof)
     epoch, last = epoch_of(leaf), known[-1]

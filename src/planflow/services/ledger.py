@@ -13,6 +13,8 @@ from planflow.store import ledger
 from planflow.store.ledger import LogTree
 from planflow.store.transaction import Tx
 
+FIRST_LEAF = tiles.Tile(tiles.ENTRIES, 0, 1)
+
 
 def public_key(site: Site) -> str:
     """The key that signs all checkpoints of this site, as a vkey: what a reader pins."""
@@ -34,12 +36,25 @@ def sight(site: Site, reader: Reader, log: str | None) -> None:
 
 
 def tile(site: Site, reader: Reader, log: str | None, epoch: int | None, path: str) -> bytes:
-    """A tile or a bundle of leaves that a checkpoint covers. Raises `Refusal` `not_found`."""
+    """A tile or a bundle of leaves that a checkpoint covers. Raises `Refusal` `not_found`.
 
-    tree = site.database.read(lambda tx: _tree(site, tx, reader, log, epoch))
+    Leaves tell who acted when in which plan: a cycle's are for those who see all its plans. Hashes are
+    everybody's who sees any of them, and so is the leaf that opens an epoch: a witness needs no more.
+    """
+    found = tiles.read_path(path)
+
+    def look(tx: Tx) -> LogTree:
+        tree = _tree(site, tx, reader, log, epoch)
+        opening = tree.epoch > 1 and found == FIRST_LEAF
+        if found and found.level == tiles.ENTRIES and not opening and tree.log != SITE:
+            seen = sights.of_cycle(site, tx, reader, tree.log.partition("/")[2])
+            if not seen.scope.has(seen.head.state.root):
+                raise Refusal("not_found", {"kind": "tile", "name": path})
+        return tree
+
+    tree = site.database.read(look)
 
     def work(tx: Tx) -> bytes:
-        found = tiles.read_path(path)
         # Of a tree that a new epoch left behind, also what no checkpoint covers: a witness asks.
         closed = epoch is not None and tree != ledger.current(tx, tree.log)
         size = ledger.size(tx, tree) if closed else _head(tx, tree)[0]
