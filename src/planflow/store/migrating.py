@@ -12,7 +12,7 @@ from sqlalchemy.engine import make_url
 
 from planflow.errors import Fault
 from planflow.ledger.chain import START
-from planflow.store import roles, row_security
+from planflow.store import roles
 from planflow.store.beginning import APPLICATION, RECORDS, role_of
 from planflow.store.tables import SiteRow, table
 from planflow.store.transaction import Database, Tx
@@ -47,7 +47,6 @@ def upgrade(
             tx.connection.execute(insert(SITE), values)
         if tx.locks:
             roles.allow(tx.connection)
-            row_security.guard(tx.connection)
         return head()
 
     return database.write(work)

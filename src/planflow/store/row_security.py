@@ -11,7 +11,7 @@ walk it), and leaves of events, which the ledger publishes to everybody who read
 
 from typing import Any
 
-from sqlalchemy import Connection, TableValuedAlias, column, func, text
+from sqlalchemy import Connection, TableValuedAlias, column, func, inspect, text
 from sqlmodel import SQLModel
 
 from planflow.store.beginning import APPLICATION, RECORDS
@@ -70,6 +70,7 @@ _POLICIES: dict[str, tuple[str, str]] = {
     "past_year": (_PAST, _PAST),
 }
 GUARDED = tuple(_POLICIES)
+_NAMES = ("within", "adding", "all_of_it")
 
 _ENTER = """planflow_enter(units text, one_cycle text) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE places text;
@@ -112,7 +113,8 @@ _TO_A_UNIT = f"""EXISTS (SELECT 1 FROM cycle_unit AS place WHERE place.cycle_id 
 _ON_AN_EVENT = f"""EXISTS (SELECT 1 FROM event AS about JOIN cycle_unit AS place USING (cycle_id, unit_id)
     WHERE about.id = {_TOLD.format("event")} AND about.cycle_id = {_CYCLE} AND {_within("place.path")})"""  # nosec B608
 # Digests of their values; a value itself where it is addressed to a unit within.
-_ADDRESSED = f"""planflow_addressed(ids text[]) RETURNS SETOF event_part LANGUAGE sql STABLE {_OWNERS}
+_ADDRESSED = f"""planflow_addressed(ids text[]) RETURNS TABLE (event_id varchar, part varchar,
+  number integer, digest bytea, salt bytea, value bytea) LANGUAGE sql STABLE {_OWNERS}
 SELECT part.event_id, part.part, part.number, part.digest,
   CASE WHEN told.it THEN part.salt END, CASE WHEN told.it THEN part.value END
 FROM event_part AS part JOIN event ON event.id = part.event_id,
@@ -127,18 +129,33 @@ _WAYS = {
 }
 
 
-def guard(connection: Connection) -> None:
-    """Put every policy and function in place anew; safe to run again, and nothing on SQLite."""
+def lift(connection: Connection) -> None:
+    """Take it all away, for a migration that changes tables; nothing on SQLite.
+
+    In the migration's own unit of work: nobody else ever sees a table without its guard.
+    """
     if connection.dialect.name != "postgresql":
         return
+    for guarded in GUARDED:
+        for name in _NAMES:
+            connection.execute(text(f'DROP POLICY IF EXISTS {name} ON "{guarded}"'))
+        for how in ("NO FORCE", "DISABLE"):
+            connection.execute(text(f'ALTER TABLE IF EXISTS "{guarded}" {how} ROW LEVEL SECURITY'))
+    for signature in _WAYS:
+        connection.execute(text(f"DROP FUNCTION IF EXISTS {signature}"))
+
+
+def guard(connection: Connection) -> None:
+    """Put every policy and function in place, once they were lifted; nothing on SQLite."""
+    there = set(inspect(connection).get_table_names())
+    if connection.dialect.name != "postgresql" or not there.issuperset(GUARDED):
+        return  # an older schema, on the way to this one
     connection.execute(text(f"CREATE OR REPLACE FUNCTION {_ENTER}"))
     for signature, way in _WAYS.items():
         connection.execute(text(f"CREATE OR REPLACE FUNCTION {way}"))
         connection.execute(text(f"REVOKE ALL ON FUNCTION {signature} FROM PUBLIC"))
         connection.execute(text(f"GRANT EXECUTE ON FUNCTION {signature} TO {APPLICATION}"))
     for guarded, (found, added) in _POLICIES.items():
-        for name in ("within", "adding", "all_of_it"):
-            connection.execute(text(f'DROP POLICY IF EXISTS {name} ON "{guarded}"'))
         for how in ("ENABLE", "FORCE"):  # forced: the owner's role is no way around it either
             connection.execute(text(f'ALTER TABLE "{guarded}" {how} ROW LEVEL SECURITY'))
         whole = f"{RECORDS}, CURRENT_USER"
