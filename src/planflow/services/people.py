@@ -126,9 +126,10 @@ def keep_apart(
     """
     sites.lock_site(tx)
     held = clash(role, grants.roles(tx, account_id, site.clock()))
+    if held and named:
+        raise invalid(Finding("exclusive_roles", {"role": role, "held": held}, field))
     if held:
-        told = {"role": role, "held": held} if named else {"role": role}
-        raise invalid(Finding("exclusive_roles", told, field))
+        raise invalid(Finding("exclusive_roles", {"role": role}, field))
 
 
 def revoke(site: Site, name: str, role: str, unit: str | None) -> int:
