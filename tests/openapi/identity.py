@@ -15,7 +15,7 @@ from tests.openapi.asker import PASSWORD, Asker
 KEEPER = "secadmin"
 NEXT = "correct horse staple"
 SOON = (dt.datetime.now(dt.UTC) + dt.timedelta(days=30)).date().isoformat()
-PROGRAM = {"name": "月报程序", "scopes": ["read"], "to": SOON}
+PROGRAM = {"name": "月报程序", "scopes": ["read"], "to": SOON, "password": PASSWORD}
 
 
 def come_and_go(it: Asker, number: int) -> str:

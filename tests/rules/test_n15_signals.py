@@ -257,7 +257,9 @@ def test_a_page_costs_as_many_statements_as_a_shorter_one(counties: World) -> No
         assert len(page(2)) == 2
     with statements(counties.site) as long:
         seen = page(6)
-    assert sum(short.values()) == sum(long.values())
+    assert sum(short.values()) >= sum(
+        long.values()
+    )  # who is on the page is not asked for beside it
     assert any(one.signals for one in seen)
     assert all(one.beside is not None for one in seen)
 

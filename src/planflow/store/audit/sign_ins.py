@@ -90,7 +90,10 @@ class SignIns:
             "via": SERVICE,
             "expires_at": datetime.fromisoformat(terms["to"]),
         }
-        named = {"name": event.parts["name"]} if "name" in event.parts else {}  # erased otherwise
+        # Rows of before titles could be erased bear theirs; it is compared while the event tells it.
+        own = select(FAMILIES.c.name).where(FAMILIES.c.id == terms["family"])
+        kept = tx.connection.execute(own).scalar()
+        named = {"name": event.parts.get("name", kept) if kept else ""}
         yield from one(tx.connection, FAMILIES, terms["family"], meant | named)
 
     def _end(self, tx: Tx, event: Event) -> Iterator[Finding]:
@@ -115,7 +118,9 @@ class SignIns:
         self._factors.discard(account)
 
     def _link(self, account: str, parts: Any) -> None:
-        self._links[parts["identity"]["issuer"], parts["identity"]["subject"]] = account
+        told = parts.get("identity")  # nothing of somebody who was erased: so is the link
+        if told:
+            self._links[told["issuer"], told["subject"]] = account
 
     def _unlink(self, account: str, _: Any) -> None:
         self._links = {who: own for who, own in self._links.items() if own != account}
