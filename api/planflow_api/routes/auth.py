@@ -161,7 +161,7 @@ async def password(request: Request, visit: Visiting, call: Calling) -> Response
     "/service-tokens",
     status_code=201,
     response_model=ServiceTokenView,
-    responses=refusals((*WRITE, 429)),
+    responses=refusals(WRITE_OWN),
     openapi_extra=body(NewServiceToken, _SERVICE, "只读的月报程序 / A program that reads"),
 )
 async def make_service_token(request: Request, visit: Visiting, call: Calling) -> Response:
