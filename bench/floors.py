@@ -47,7 +47,9 @@ class Rows:
     @classmethod
     def of(cls, bench: Bench, code: str) -> Rows:
         """The rows of the last event of a plan."""
-        with bench.site.database.engine.begin() as connection:
+        with bench.site.records.engine.begin() as connection:
+            if not bench.site.records.embedded:
+                connection.execute(text("SET LOCAL ROLE NONE"))  # the owner's: a table is made
             for statement in QUEUE:
                 connection.execute(text(statement))
             units = "SELECT unit_id FROM cycle_unit WHERE cycle_id = :cycle AND code = :code"

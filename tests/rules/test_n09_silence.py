@@ -454,7 +454,7 @@ def folded(here: Timed) -> tuple[set[str], set[str]]:
     """The same, plan by plan."""
 
     def work(tx: Tx) -> tuple[set[str], set[str]]:
-        database = here.site.records
+        database = here.site.database
         head = cycle_head(database, tx, here.name)
         assert head is not None
         places = list(trees.nodes(database, tx, head.tree, ["C", "A", "B"]).values())
@@ -463,7 +463,7 @@ def folded(here: Timed) -> tuple[set[str], set[str]]:
         done = {one.own.unit.code for one in scenes if one.state(one.own) == "up1.accepted"}
         return silent, {one.code for one in places} - silent - done
 
-    return here.site.records.read(work)
+    return here.site.database.read(work, here.readers["region"].within(here.name))
 
 
 # However many
