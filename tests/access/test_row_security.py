@@ -188,8 +188,8 @@ def mine(who: Person, cycle: str, table: str, every: list[tuple[str, str]]) -> C
     # Cycles' own events tell nothing of any plan; neither do the site's, but their values are nobody's.
     open_ = () if table in ABOUT_A_PLAN else (one for one in every if not one[1])
     closed = table == "event_part"
-    titles = [("", "")] if closed else []  # what the one program's token is called
-    return Counter([*of_units, *titles, *(one for one in open_ if one[0] or not closed)])
+    said = [("", "")] if closed else []  # what the one program's token is called
+    return Counter([*of_units, *said, *(one for one in open_ if one[0] or not closed)])
 
 
 def test_everybody_finds_the_rows_of_their_plans_and_no_others(

@@ -51,9 +51,12 @@ def _seen(table: str) -> str:
 _EVENT = f"(event.unit_id = '' OR {_seen('event')})"
 _OF_EVENT = "EXISTS (SELECT 1 FROM event WHERE event.id = {}.event_id{})"
 _OF_CYCLE = " AND event.cycle_id <> ''"
-_TITLE = (
-    "(event_part.part = 'name' AND EXISTS"
-    " (SELECT 1 FROM token_family WHERE token_family.id = event_part.event_id))"
+# A program's token and a delegation bear the id of their event: what it is called, why it was given.
+_SAID = (
+    "event_part.part = 'name' AND EXISTS"
+    " (SELECT 1 FROM token_family WHERE token_family.id = event_part.event_id)"
+    " OR event_part.part = 'texts' AND EXISTS"
+    " (SELECT 1 FROM access_grant WHERE access_grant.id = event_part.event_id)"
 )
 _ALONG = _placed("plan.unit_id", _along("place.path"))
 # An act holds the plan above its own, also before anything was done there: it is begun as an empty row.
@@ -69,9 +72,8 @@ _POLICIES: dict[str, tuple[str, str]] = {
         for name in ("plan_state", "figure", "commitment", "extension")
     },
     "event": (_EVENT, _EVENT),
-    # Values of the site's own events (names among them) nobody reads through here but what a program's
-    # token is called.
-    "event_part": (f"({_OF_EVENT.format('event_part', _OF_CYCLE)} OR {_TITLE})", "true"),
+    # Of the site's own events nobody reads more through here: names of people are among their values.
+    "event_part": (f"({_OF_EVENT.format('event_part', _OF_CYCLE)} OR {_SAID})", "true"),
     "citation": (_OF_EVENT.format("citation", ""), "true"),
     "past_year": (_PAST, _PAST),
 }
