@@ -26,7 +26,7 @@ MODULE_LINES = 400
 FUNCTION_LINES = 70
 CLASS_LINES = 200
 CLASS_METHODS = 15
-TOTAL_LINES = {LIBRARY: (30000, ("*.py",)), SERVICE: (4000, ("*.py", "*.html"))}
+TOTAL_LINES = {LIBRARY: (31000, ("*.py",)), SERVICE: (4000, ("*.py", "*.html"))}
 VAGUE_NAMES = {"util", "utils", "helper", "helpers", "common", "manager", "managers"}
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef

@@ -127,7 +127,7 @@ def test_the_upper_plan_is_locked_first(park: Park) -> None:
     world.open("up1")
     world.act("a", "A", "draft", A)
     version = world.version("A")
-    engine = site.database.engine
+    engine = site.records.engine
     with ThreadPoolExecutor(1) as pool, engine.connect() as above, engine.connect() as beside:
         above.execute(text("SELECT 1 FROM plan WHERE path = 'R/C' FOR UPDATE"))
         act = pool.submit(world.act, "a", "A", "submit", None, "", version)

@@ -75,6 +75,6 @@ def test_a_yanked_pin_is_found(tmp_path: Path) -> None:
     (room / "index.html").write_text(f'<a href="{wheel}" data-yanked="unsafe">{wheel}</a>')
     pins = tmp_path / "pins.txt"
     pins.write_text("broken==1.0\n")
-    told = resolved(pins, "--isolated", "--index-url", room.parent.as_uri())
+    told = resolved(pins, "--isolated", "-i", room.parent.as_uri())
     assert would_install(told) == 1
     assert YANKED in told

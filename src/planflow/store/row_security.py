@@ -25,19 +25,21 @@ _PATHS = "unnest(string_to_array(current_setting('planflow.paths', true), chr(10
 def _within(path: str) -> str:
     """At or below one of the places."""
     same_or_below = f"{path} = mine OR starts_with({path}, mine || '/')"
-    return f"EXISTS (SELECT 1 FROM {_PATHS} AS mine WHERE {same_or_below})"  # nosec B608
+    return f"EXISTS (SELECT 1 FROM {_PATHS} AS mine WHERE {same_or_below})"  # ours  # nosec B608
 
 
 def _along(path: str) -> str:
     """The same, or above one of them."""
-    above = f"EXISTS (SELECT 1 FROM {_PATHS} AS mine WHERE starts_with(mine, {path} || '/'))"  # nosec B608
+    above = (
+        f"EXISTS (SELECT 1 FROM {_PATHS} AS mine WHERE starts_with(mine, {path} || '/'))"  # ours  # nosec B608
+    )
     return f"({_within(path)} OR {above})"
 
 
 def _placed(unit: str, where: str) -> str:
     """Where a unit stands today: codes and paths change, identities do not (N1)."""
     return (
-        f"EXISTS (SELECT 1 FROM cycle_unit AS place WHERE place.cycle_id = {_CYCLE}"  # nosec B608
+        f"EXISTS (SELECT 1 FROM cycle_unit AS place WHERE place.cycle_id = {_CYCLE}"  # ours  # nosec B608
         f" AND place.unit_id = {unit} AND {where})"
     )
 
@@ -95,7 +97,7 @@ END $$"""
 _OWNERS = "SECURITY DEFINER SET search_path FROM CURRENT AS $$"
 _HELD = f"""SELECT plan.* FROM plan JOIN cycle_unit AS place USING (cycle_id, unit_id)
     WHERE plan.cycle_id = {_CYCLE} AND plan.unit_id = ANY (units) AND {_along("place.path")}
-    ORDER BY plan.path COLLATE "C\""""  # nosec B608
+    ORDER BY plan.path COLLATE "C\""""  # ours  # nosec B608
 # Plans that an act within the places rests on: those, and the ones above them.
 _AROUND = f"""planflow_around(units text[], lock text) RETURNS SETOF plan LANGUAGE plpgsql {_OWNERS}
 BEGIN
@@ -107,19 +109,19 @@ END $$"""
 # Events of the cycle by their ids: their leaves, as the ledger publishes them.
 _LEAVES = f"""planflow_leaves(ids text[]) RETURNS SETOF event LANGUAGE sql STABLE {_OWNERS}
 SELECT * FROM event WHERE id = ANY (ids) AND cycle_id = {_CYCLE}
-$$"""  # nosec B608
+$$"""  # ours  # nosec B608
 # The chain of an event of the cycle: a hash, which the bundle of the event after it goes on from.
 _CHAIN = f"""planflow_chain(of_stream text, of_seq integer) RETURNS bytea LANGUAGE sql STABLE {_OWNERS}
 SELECT chain FROM event WHERE stream = of_stream AND seq = of_seq AND cycle_id = {_CYCLE}
-$$"""  # nosec B608
+$$"""  # ours  # nosec B608
 _TOLD = (
     "CASE WHEN substr(part.value, 1, 1) = '{{'"
     " THEN convert_from(part.value, 'UTF8')::jsonb ->> '{}' END"
 )
 _TO_A_UNIT = f"""EXISTS (SELECT 1 FROM cycle_unit AS place WHERE place.cycle_id = {_CYCLE}
-    AND place.code = {_TOLD.format("unit")} AND {_within("place.path")})"""  # nosec B608
+    AND place.code = {_TOLD.format("unit")} AND {_within("place.path")})"""  # ours  # nosec B608
 _ON_AN_EVENT = f"""EXISTS (SELECT 1 FROM event AS about JOIN cycle_unit AS place USING (cycle_id, unit_id)
-    WHERE about.id = {_TOLD.format("event")} AND about.cycle_id = {_CYCLE} AND {_within("place.path")})"""  # nosec B608
+    WHERE about.id = {_TOLD.format("event")} AND about.cycle_id = {_CYCLE} AND {_within("place.path")})"""  # ours  # nosec B608
 # Digests of their values; a value itself where it is addressed to a unit within.
 _ADDRESSED = f"""planflow_addressed(ids text[]) RETURNS TABLE (event_id varchar, part varchar,
   number integer, digest bytea, salt bytea, value bytea) LANGUAGE sql STABLE {_OWNERS}
@@ -128,7 +130,7 @@ SELECT part.event_id, part.part, part.number, part.digest,
 FROM event_part AS part JOIN event ON event.id = part.event_id,
   LATERAL (SELECT {_EVENT} OR {_TO_A_UNIT} OR {_ON_AN_EVENT}) AS told (it)
 WHERE part.event_id = ANY (ids) AND event.cycle_id = {_CYCLE}
-$$"""  # nosec B608
+$$"""  # ours  # nosec B608
 _WAYS = {
     "planflow_around(text[], text)": _AROUND,
     "planflow_leaves(text[])": _LEAVES,
