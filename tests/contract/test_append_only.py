@@ -226,6 +226,7 @@ def revisions(config: Config) -> list[str]:
 
 
 def test_history_is_protected_after_every_revision(databases: Databases) -> None:
+    databases.migrated()  # PostgreSQL's roles are there: `store.migrating` makes them first
     url, counts = databases.empty(), {}
     with engine_of(url).connect() as connection:
         for revision in revisions(configured(connection)):

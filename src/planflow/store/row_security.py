@@ -121,7 +121,8 @@ _TOLD = (
 _TO_A_UNIT = f"""EXISTS (SELECT 1 FROM cycle_unit AS place WHERE place.cycle_id = {_CYCLE}
     AND place.code = {_TOLD.format("unit")} AND {_within("place.path")})"""  # ours  # nosec B608
 _ON_AN_EVENT = f"""EXISTS (SELECT 1 FROM event AS about JOIN cycle_unit AS place USING (cycle_id, unit_id)
-    WHERE about.id = {_TOLD.format("event")} AND about.cycle_id = {_CYCLE} AND {_within("place.path")})"""  # ours  # nosec B608
+    WHERE about.id = {_TOLD.format("event")} AND about.cycle_id = {_CYCLE}
+    AND {_within("place.path")})"""  # ours  # nosec B608
 # Digests of their values; a value itself where it is addressed to a unit within.
 _ADDRESSED = f"""planflow_addressed(ids text[]) RETURNS TABLE (event_id varchar, part varchar,
   number integer, digest bytea, salt bytea, value bytea) LANGUAGE sql STABLE {_OWNERS}
