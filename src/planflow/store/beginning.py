@@ -41,7 +41,9 @@ def begin(connection: Connection, how: str, within: Within | None) -> None:
         # In the wire's simple form, which takes several statements at once.
         result = wire.exec_(sql.encode())
         if result.status not in (module.pq.ExecStatus.COMMAND_OK, module.pq.ExecStatus.TUPLES_OK):
-            raise module.errors.error_from_result(result)
+            error = module.errors.error_from_result(result)
+            gone = wire.status != module.pq.ConnStatus.OK
+            raise module.OperationalError(str(error)) if gone else error
 
     carried(connection, work)
 

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, TableValuedAlias, column, func, inspect, text
 from sqlmodel import SQLModel
 
 from planflow.store.beginning import APPLICATION, RECORDS
-from planflow.store.tables import EventPartRow, EventRow, PlanRow, table
+from planflow.store.tables import METADATA, EventPartRow, EventRow, PlanRow, table
 
 _SETTING = "(SELECT nullif(current_setting('planflow.{}', true), ''))"
 _CYCLE, _WHOLE = _SETTING.format("cycle"), _SETTING.format("whole")
@@ -159,7 +159,7 @@ def lift(connection: Connection) -> None:
 def guard(connection: Connection) -> None:
     """Put every policy and function in place, once they were lifted; nothing on SQLite."""
     there = set(inspect(connection).get_table_names())
-    if connection.dialect.name != "postgresql" or not there.issuperset(GUARDED):
+    if connection.dialect.name != "postgresql" or not there.issuperset(METADATA.tables):
         return  # an older schema, on the way to this one
     connection.execute(text(f"CREATE OR REPLACE FUNCTION {_ENTER}"))
     for signature, way in _WAYS.items():
