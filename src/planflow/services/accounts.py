@@ -24,7 +24,7 @@ from planflow.services.view import View
 from planflow.services.views import Page, Receipt
 from planflow.store import attempts as counted
 from planflow.store import factors as kept
-from planflow.store import grants
+from planflow.store import grants, sites
 from planflow.store import people as stored
 from planflow.store.accesses import Access
 from planflow.store.appending import Recorded
@@ -62,7 +62,7 @@ def list_accounts(
     site: Site, reader: Reader, cursor: str | None, limit: int | None = None
 ) -> Page[AccountView]:
     """A page of all accounts: whose names they are, somebody read (F9). Raises `Refusal`."""
-    by = _hand(site, reader).grant
+    by = _own_grant(reader)
     size = min(limit or site.settings.page_limit, site.settings.page_limit)
 
     def work(tx: Tx) -> tuple[Page[AccountView], list[Access]]:
@@ -84,7 +84,8 @@ def add(site: Site, reader: Reader, call: Call) -> AccountView:
 
     Raises `Refusal`.
     """
-    hand, command = _hand(site, reader), parse(AddAccount, call.body)
+    _own_grant(reader)
+    command = parse(AddAccount, call.body)
     findings = people.account_faults(command.name, command.role, command.unit)
     findings += passwords.faults(command.password, command.name)
     if findings:
@@ -94,6 +95,7 @@ def add(site: Site, reader: Reader, call: Call) -> AccountView:
     def work(tx: Tx) -> AccountView:
         if stored.account(tx, command.name) is not None:
             raise Refusal("already_exists", {"kind": "user", "name": command.name})
+        hand = _hand(site, tx, reader)
         unit_id = people.unit_named(tx, command.unit)
         made = people.admit(site, tx, command.name, hashed, hand)
         grant = Grant(site.mint(), command.role, unit_id)
@@ -229,9 +231,11 @@ def _somebody(found: Account) -> None:
         raise Refusal("not_found", {"kind": "user", "name": found.id})
 
 
-def _hand(site: Site, reader: Reader) -> Hand:
-    """The reader as a security admin. Raises `Refusal` `forbidden`."""
-    return people.hand(site, reader, _own_grant(reader))
+def _hand(site: Site, tx: Tx, reader: Reader) -> Hand:
+    """The reader as a security admin, once the site's stream is held: what they act by may have ended
+    while it was waited for. Raises `Refusal` `forbidden`."""
+    sites.lock_site(tx)
+    return people.hand(site, reader, _own_grant(people.still(site, tx, reader)))
 
 
 def _own_grant(reader: Reader) -> str:
@@ -242,7 +246,7 @@ def _own_grant(reader: Reader) -> str:
 
 
 def _carried_out(site: Site, reader: Reader, call: Call, account_id: str, act: Act) -> AccountView:
-    hand = _hand(site, reader)
+    _own_grant(reader)
 
     def work(tx: Tx) -> AccountView:
         found = stored.account_of(tx, account_id)
@@ -251,7 +255,7 @@ def _carried_out(site: Site, reader: Reader, call: Call, account_id: str, act: A
         calls.wait_for(tx, reader, call)
         used = calls.replayed(tx, reader, call)
         if used is None:
-            done = act(tx, hand, found)
+            done = act(tx, _hand(site, tx, reader), found)
             seq = done.event.seq
             used = KeyUsed(call.digest, seq, seq, done.event.id, done.chain.hex(), 0)
             calls.remember(tx, site, reader, call, used)

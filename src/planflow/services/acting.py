@@ -1,5 +1,6 @@
 """One act on a plan: every check in the contract's order, the decision, its event, its receipt (F1)."""
 
+import datetime as dt
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -107,6 +108,7 @@ def act(
             site.database, tx, *around, named, clock=site.clock, opened=sight.opened
         )
         subjects.check(stage.scene.own.plan, action, subject)
+        sight = _seen_still(site, tx, reader, sight, action, stage.scene.now)
         grant = _right(sight, action, ways, stage.scene)
         used = calls.replayed(tx, reader, call)
         if used is not None:
@@ -138,12 +140,27 @@ def _sight_of_act(site: Site, tx: Tx, reader: Reader, cycle: str, unit: str, act
 
     # A correction locks all that it reaches first, from the top down (N18).
     short = action not in reading.ON_CORRECTIONS
-    opened = opening.opened(site.database, tx, cycle, unit, seen) if short else None
+    rests = reader.rests_on()
+    opened = opening.opened(site.database, tx, cycle, unit, seen, rests) if short else None
     if opened is None:
         sight = sights.of_plan(site, tx, reader, cycle, unit, "share")
         opening.remember(site.database, sight.head)
         return sight
     return Sight(opened.head, opened.unit, opened.parent, standings, opened)
+
+
+def _seen_still(
+    site: Site, tx: Tx, reader: Reader, sight: Sight, action: str, now: dt.datetime | None
+) -> Sight:
+    """The sight as the reader's grants are once all is locked: some may have ended meanwhile (F9)."""
+    opened = sight.opened if action not in reading.LOCKING_MORE else None
+    over = now is not None and reader.over(now)
+    if opened is not None and not opened.lapsed and not over:
+        return sight
+    standings = people.standings(site, tx, people.still(site, tx, reader), sight.head.tree)
+    if not scope(standings).has(sight.unit.path):
+        raise Refusal("not_found", {"kind": "unit", "name": sight.unit.code})
+    return replace(sight, standings=standings)
 
 
 def _ways(command_or_refusal: Callable[[], c.Command]) -> tuple[bool, ...]:

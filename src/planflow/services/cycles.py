@@ -47,13 +47,14 @@ def create_cycle(site: Site, reader: Reader, call: Call) -> CycleView:
             raise Refusal("forbidden", {"action": _OPENING})
         calls.wait_for(tx, reader, call)
         register = sites.lock_site(tx)  # one at a time: the tree must not change while it is fixed
+        by = people.still(site, tx, reader)
         used = calls.replayed(tx, reader, call)
         command = parse(OpenCycle, call.body)
         if used is not None:
             head = head_of(site, tx, reader, command.id, "none")
             then = replace(head, state=surveys.cycle_at(tx, command.id, used.position))
             return cycle_view(tx, then, reader, _whole(head), used.event_id, used.chain)
-        grant = _root_grant(tx, reader, command)
+        grant = _root_grant(tx, by, command)
         text = _text(site, command)
         negotiation = compile_protocol(text)
         # One that was dropped keeps its name: its events are there.
@@ -188,7 +189,8 @@ def as_root(
 ) -> CycleView:
     """An act of the root's admin on a cycle that is locked for it."""
     cycle, root = head.state.id, head.state.root
-    grant = cycle_grant(people.standings(site, tx, reader, head.tree), action, root)
+    by = people.still(site, tx, reader)  # the cycle is locked: it may have been waited for
+    grant = cycle_grant(people.standings(site, tx, by, head.tree), action, root)
     if grant is None:
         raise Refusal("forbidden", {"action": action})
     calls.wait_for(tx, reader, call)

@@ -18,7 +18,7 @@ from planflow.services.calls import Call
 from planflow.services.people import Reader
 from planflow.services.site import Site, site_event
 from planflow.services.views import Page, Receipt
-from planflow.store import grants
+from planflow.store import grants, sites
 from planflow.store import people as accounts
 from planflow.store.accesses import Access
 from planflow.store.appending import Recorded
@@ -62,7 +62,8 @@ def delegate(site: Site, reader: Reader, call: Call) -> DelegationView:
         if used is not None:
             return _again(site, tx, str(used.event_id), used)
         command = parse(Delegate, call.body)
-        made, start = _made(site, tx, reader, command)
+        sites.lock_site(tx)  # what is passed on may have ended while it was waited for
+        made, start = _made(site, tx, people.still(site, tx, reader), command)
         account = _receiver(site, tx, reader, command, made)
         hand = people.hand(site, reader, made.line[-1])
         terms = {

@@ -1,7 +1,9 @@
 """Accounts, grants and tokens: who acts, and by which grant (F9)."""
 
 import datetime as dt
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import orjson
 
 from planflow.access.grants import Grant
 from planflow.access.scope import Standing, units_read
@@ -36,6 +38,17 @@ class Reader:
     def delegators(self, grant: str) -> tuple[str, ...]:
         """In whose place a grant of theirs is used; nobody's where it is their own (F9)."""
         return next((one.delegators for one in self.grants if one.id == grant), ())
+
+    def rests_on(self) -> str:
+        """All that an act of theirs rests on, as `store.grants.lapsed` takes it."""
+        links = {link for one in self.grants for link in (one.id, *one.line)}
+        accounts = {self.user_id, *(who for one in self.grants for who in one.delegators)}
+        told = {"grants": sorted(links), "accounts": sorted(accounts), "family": self.family}
+        return orjson.dumps(told).decode()
+
+    def over(self, now: dt.datetime) -> bool:
+        """Whether the time of one of their grants is over."""
+        return any(one.until is not None and one.until <= now for one in self.grants)
 
     def within(self, cycle: str) -> Within:
         """Whose plans their units of work are about, in a cycle: what they may read, and no more."""
@@ -228,6 +241,17 @@ def authenticate(site: Site, token: str | None, lang: str, needs: str = tokens.R
     if any(grant.line for grant in held):
         held = site.database.read(lambda tx: grants.resting(tx, held, now))
     return Reader(found.id, found.name, tuple(held), lang, found.via, found.family, found.scopes)
+
+
+def still(site: Site, tx: Tx, reader: Reader) -> Reader:
+    """The reader with those grants that have not ended since, asked behind the locks of an act.
+
+    Raises `Refusal` `unauthorized` for one whose tokens ended or whose account was shut.
+    """
+    held = grants.still(tx, reader.user_id, reader.family, reader.grants, site.clock())
+    if held is None:
+        raise Refusal("unauthorized", {"why": "token"})
+    return replace(reader, grants=tuple(held))
 
 
 def standings(site: Site, tx: Tx, reader: Reader, tree: Tree) -> list[Standing]:

@@ -6,9 +6,21 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from sqlalchemy import ColumnElement, exists, insert, or_, select, true
+from sqlalchemy import (
+    Boolean,
+    ColumnElement,
+    bindparam,
+    exists,
+    func,
+    insert,
+    literal_column,
+    or_,
+    select,
+    true,
+)
 
 from planflow.access.grants import Grant
+from planflow.store.identity_tables import TokenEndRow
 from planflow.store.tables import (
     AccountRow,
     EventPartRow,
@@ -21,6 +33,7 @@ from planflow.store.transaction import Tx
 
 GRANTS, ENDS, ACCOUNTS = table(GrantRow), table(GrantEndRow), table(AccountRow)
 UNITS, PARTS = table(UnitRow), table(EventPartRow)
+TOKEN_ENDS = table(TokenEndRow)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +98,39 @@ def resting(tx: Tx, found: Sequence[Grant], now: dt.datetime) -> list[Grant]:
     )
     running = set(tx.connection.execute(query).scalars())
     return [grant for grant in found if running.issuperset(grant.line)]
+
+
+def still(
+    tx: Tx, account_id: str, family: str, found: Sequence[Grant], now: dt.datetime
+) -> list[Grant] | None:
+    """Those of an account's grants that still run; None where its tokens ended or it was shut."""
+    signed_out = exists().where(TOKEN_ENDS.c.family == family)
+    joined = ACCOUNTS.outerjoin(GRANTS, (GRANTS.c.account_id == ACCOUNTS.c.id) & runs(now))
+    query = select(GRANTS.c.id).select_from(joined).where(ACCOUNTS.c.id == account_id)
+    rows = tx.connection.execute(query.where(ACCOUNTS.c.disabled.is_(False), ~signed_out))
+    running = set(rows.scalars())
+    if not running:  # not even the account's own row
+        return None
+    return resting(tx, [grant for grant in found if grant.id in running], now)
+
+
+def lapsed(name: str) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    """Whether anything ended on which an act rests; on SQLite, and on PostgreSQL.
+
+    The parameter of this name is a text in JSON: `grants` with all they rest on, the `accounts` that
+    hold these, and the `family` of tokens. What waits for a lock has looked already when it gets it: on
+    PostgreSQL a function looks anew (`store.row_security`).
+    """
+    rests: Any = bindparam(name)
+
+    def named(what: str) -> Any:
+        each = func.json_each(rests, literal_column(f"'$.{what}'"))
+        return select(each.table_valued("value").c.value)
+
+    ended = exists().where(ENDS.c.grant_id.in_(named("grants")))
+    shut = exists().where(ACCOUNTS.c.id.in_(named("accounts")), ACCOUNTS.c.disabled.is_(True))
+    signed_out = exists().where(TOKEN_ENDS.c.family.in_(named("family")))
+    return or_(ended, shut, signed_out), func.planflow_lapsed(rests, type_=Boolean)
 
 
 def grant_of(row: Any) -> Grant:

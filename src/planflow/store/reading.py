@@ -33,6 +33,7 @@ _IN_AT_MOST = 500
 _ACTS_ON_CHILDREN = ("issue", "confirm", "distribute")
 ON_CORRECTIONS = ("corrections", "approve", "reject")
 _ACTS_ON_PARTS = ("fulfil", "waive")
+LOCKING_MORE = (*_ACTS_ON_CHILDREN, *_ACTS_ON_PARTS)  # than their own plan and the one above it
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,6 +94,17 @@ BEGIN
     ) THEN one_cycle ELSE '' END, true);
 END $$"""
 
+# Volatile: each of its queries sees what was committed while its caller waited for a lock.
+_LAPSED = """planflow_lapsed(told text) RETURNS boolean LANGUAGE plpgsql VOLATILE AS $$
+DECLARE rests CONSTANT jsonb := told::jsonb;
+BEGIN
+  RETURN EXISTS (SELECT 1 FROM grant_end
+      WHERE grant_id IN (SELECT jsonb_array_elements_text(rests -> 'grants')))
+    OR EXISTS (SELECT 1 FROM account
+      WHERE id IN (SELECT jsonb_array_elements_text(rests -> 'accounts')) AND disabled)
+    OR EXISTS (SELECT 1 FROM token_end WHERE family = rests ->> 'family');
+END $$"""
+
 _OWNERS = "SECURITY DEFINER SET search_path FROM CURRENT AS $$"
 _HELD = f"""SELECT plan.* FROM plan JOIN cycle_unit AS place USING (cycle_id, unit_id)
     WHERE plan.cycle_id = {_CYCLE} AND plan.unit_id = ANY (units) AND {_along("place.path")}
@@ -161,7 +172,8 @@ def guard(connection: Connection) -> None:
     there = set(inspect(connection).get_table_names())
     if connection.dialect.name != "postgresql" or not there.issuperset(METADATA.tables):
         return  # an older schema, on the way to this one
-    connection.execute(text(f"CREATE OR REPLACE FUNCTION {_ENTER}"))
+    for each in (_ENTER, _LAPSED):
+        connection.execute(text(f"CREATE OR REPLACE FUNCTION {each}"))
     for signature, way in _WAYS.items():
         connection.execute(text(f"CREATE OR REPLACE FUNCTION {way}"))
         connection.execute(text(f"REVOKE ALL ON FUNCTION {signature} FROM PUBLIC"))
