@@ -13,6 +13,7 @@ import signal
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, replace
@@ -27,6 +28,7 @@ from planflow.services.people import Reader
 from planflow.services.sequencing import Running
 from planflow.services.site import Site, open_site
 from planflow.store import appending
+from planflow.store.beginning import Within
 from planflow.store.transaction import Database, Tx
 from tests.contract.walk import Walk
 from tests.databases import settings
@@ -52,7 +54,8 @@ def main() -> None:
         os.close(begun)
         os.kill(child, signal.SIGKILL)
         _, status = os.waitpid(child, 0)
-        print("killed" if os.WIFSIGNALED(status) else "finished", flush=True)
+        ended = "failed" if os.WEXITSTATUS(status) else "finished"
+        print("killed" if os.WIFSIGNALED(status) else ended, flush=True)
 
 
 def _play(job: Job, told: int) -> None:
@@ -70,6 +73,8 @@ def _play(job: Job, told: int) -> None:
         with Running(site):
             Walk(world, Random(job["seed"])).whole()
         code = 0
+    except BaseException:
+        traceback.print_exc()
     finally:
         os._exit(code)
 
@@ -85,7 +90,9 @@ def _noting(page: int, told: int) -> None:
         here.events.append(done.event.id)
         return done
 
-    def noted_write(database: Database, work: Callable[[Tx], Any]) -> Any:
+    def noted_write(
+        database: Database, work: Callable[[Tx], Any], within: Within | None = None
+    ) -> Any:
         events: list[str] = []
         # The use case: work is a function within it.
         with suppress(OSError):  # nobody counts any more
@@ -97,7 +104,7 @@ def _noting(page: int, told: int) -> None:
             here.events = events
             return work(tx)
 
-        answer = write(database, once)
+        answer = write(database, once, within)
         if events:
             os.write(page, f"ack {' '.join(events)}\n".encode())
         return answer

@@ -148,7 +148,7 @@ def kill_many(databases: Databases, folder: Path, number: int) -> None:
             process.stdin.write(json.dumps(job) + "\n")
             process.stdin.flush()
             ended = process.stdout.readline().strip()
-            assert ended in ("killed", "finished")
+            assert ended in ("killed", "finished"), "a walk failed by itself"
             told[ended] += 1
             if ended == "killed":
                 told[f"killed in {at_work(own / 'page')}"] += 1
@@ -158,6 +158,9 @@ def kill_many(databases: Databases, folder: Path, number: int) -> None:
             if told["killed"] % 100 == 0 and ended == "killed":
                 print(dict(sorted(told.items())), flush=True)
     print(dict(sorted(told.items())))
+    # A walk that ends before its unit of work comes is rare: else little was killed of what it is about.
+    assert told["finished"] <= number // 2
+    assert told["killed in act"] >= number // 2
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are forked and killed")

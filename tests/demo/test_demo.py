@@ -211,7 +211,7 @@ class Running:
 
     def stop(self, sign: signal.Signals) -> tuple[int, str, str]:
         self.process.send_signal(sign)
-        out, err = self.process.communicate(timeout=60)
+        out, err = self.process.communicate(timeout=PATIENCE)
         assert list(self.home.glob("planflow-demo-*")) == []
         return self.process.returncode, out, err
 
@@ -280,7 +280,7 @@ def test_a_server_that_dies_ends_the_demonstration(tmp_path: Path) -> None:
         else pytest.skip("needs /proc to find the server")
     )
     os.kill(server, signal.SIGKILL)
-    _, err = running.process.communicate(timeout=60)
+    _, err = running.process.communicate(timeout=PATIENCE)
     assert running.process.returncode == 1
     assert err.startswith("错误：演示用的服务没有运行起来或中途停止了")
 
