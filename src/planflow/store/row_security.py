@@ -179,7 +179,7 @@ def guard(connection: Connection) -> None:
         connection.execute(text(f"REVOKE ALL ON FUNCTION {signature} FROM PUBLIC"))
         connection.execute(text(f"GRANT EXECUTE ON FUNCTION {signature} TO {APPLICATION}"))
     for guarded, (found, added) in _POLICIES.items():
-        for how in ("ENABLE", "FORCE"):  # forced: the owner's role is no way around it either
+        for how in ("ENABLE", "FORCE"):  # forced: what the owner sees, a policy says too
             connection.execute(text(f'ALTER TABLE "{guarded}" {how} ROW LEVEL SECURITY'))
         whole = f"{RECORDS}, CURRENT_USER"
         for name, rest in (
