@@ -229,7 +229,8 @@ class Settings(Watching, Limits):
     ledger_key: SecretStr | None = Field(
         default=None,
         description="The key that signs the ledger, 32 bytes as base64, the same for all processes; "
-        "else the file `key` in the ledger's folder, made at the first start",
+        "else the file `key` in the ledger's folder. On SQLite, or where PLANFLOW_LEDGER_FOLDER is set, "
+        "that file is made at the first start; otherwise nothing is signed until there is a key",
     )
     access_days: int = Field(
         default=400,

@@ -15,6 +15,7 @@ from planflow.errors import Fault, Refusal
 from planflow.services import people, units
 from planflow.services.site import open_site
 from planflow.store.addresses import passwords
+from tests.cli.conftest import Cli
 
 ANYWHERE = "0.0.0.0"  # noqa: S104 - what is tried
 KEY = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
@@ -90,6 +91,28 @@ def test_a_demonstration_is_served_here_and_nowhere_else(tmp_path: Path) -> None
     assert refused.value.code == "demo_exposed"
     exposure.check(settings, site, "127.0.0.1")
     site.close()
+
+
+# A key to sign with
+
+
+def test_serving_says_at_its_start_that_nothing_will_be_signed(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert cli("migrate").code == 0
+    monkeypatch.setattr("uvicorn.run", lambda *_, **__: None)
+    told = cli("serve", "--port", "0", "--lang", "en").err.splitlines()
+    assert [line.partition(" ")[0] for line in told] == ["planflow"]
+    no_key = Fault("ledger_key_missing", {"path": "kept"})
+
+    def missing(_: object) -> None:
+        raise no_key
+
+    monkeypatch.setattr("planflow.services.keys.signer", missing)
+    told = cli("serve", "--port", "0", "--lang", "en").err.splitlines()
+    assert told[0].startswith("warning: This site has no key")
+    assert "PLANFLOW_LEDGER_KEY" in told[0]
+    assert told[1].startswith("planflow serves at")
 
 
 # Secrets

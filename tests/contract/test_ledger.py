@@ -11,6 +11,7 @@ import os
 import shutil
 import stat
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -35,7 +36,7 @@ from planflow.services import epochs as renewing
 from planflow.services import keys, people
 from planflow.services import ledger as reading
 from planflow.services.people import Reader
-from planflow.services.sequencing import AT_ONCE, Sequencer
+from planflow.services.sequencing import AT_ONCE, Running, Sequencer
 from planflow.services.site import Site, open_site
 from planflow.store import ledger, sites
 from planflow.store.appending import append_site
@@ -652,15 +653,20 @@ def test_the_key_is_made_once_for_its_owner_alone(place: Place) -> None:
 
 
 def test_several_machines_need_one_key(
-    databases: Databases, monkeypatch: pytest.MonkeyPatch
+    databases: Databases, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """No key is made for a server's database, unless a folder for it was named."""
+    """No key is made for a server's database, unless a folder was named; the log says what to do."""
     monkeypatch.delenv("PLANFLOW_LEDGER_FOLDER")
     site = open_site(settings(databases.peopled()))
     try:
         if isinstance(databases, Server):
             keys.ready(site)
             faulted("ledger_key_missing", lambda: advance(site))
+            with Running(site):
+                told_by = time.monotonic() + 20
+                while "ledger_key_missing: " not in caplog.text and time.monotonic() < told_by:
+                    time.sleep(0.1)
+            assert "PLANFLOW_LEDGER_KEY" in caplog.text
     finally:
         site.close()
     seed = base64.b64encode(bytes(range(32))).decode()

@@ -20,6 +20,15 @@ def test_the_site_builds_without_a_warning(tmp_path: Path) -> None:
     assert (tmp_path / "tutorial" / "first-negotiation.zh.html").exists()
 
 
+def test_pages_on_several_machines_make_the_key_that_signs() -> None:
+    """On PostgreSQL no key is made by itself: a site set up by these pages alone must sign."""
+    for name in ("run-on-postgresql", "run-many-processes"):
+        for page in (DOCS / "how-to").glob(f"{name}*.md"):
+            text = page.read_text("utf-8")
+            assert "openssl rand -base64 32" in text, page.name
+            assert "PLANFLOW_LEDGER_KEY_FILE" in text, page.name
+
+
 def test_what_one_learns_from_is_in_both_languages() -> None:
     pages = [page for part in ("tutorial", "how-to") for page in (DOCS / part).glob("*.md")]
     english = {page for page in pages if not page.name.endswith(".zh.md")}

@@ -1,11 +1,14 @@
 """`planflow serve` and `planflow migrate`."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from planflow.cli.desk import of
-from planflow.errors import Refusal
+from planflow.cli.desk import Desk, of
+from planflow.errors import PlanflowError, Refusal
+
+if TYPE_CHECKING:
+    from planflow.services.site import Site
 
 
 def serve(
@@ -29,12 +32,26 @@ def serve(
     site = open_site(settings, serving=True)
     try:
         exposure.check(settings, site, host)
+        _tell_unsigned(desk, site)
     finally:
         site.close()
     shown = f"[{host}]" if ":" in host else host
     desk.remark(desk.word("serving", url=f"http://{shown}:{port}"))
     how = listening.options(settings)
     uvicorn.run(APPLICATION, factory=True, host=host, port=port, workers=workers, **how)
+
+
+def _tell_unsigned(desk: Desk, site: "Site") -> None:
+    """Say that nothing will be signed, and why. Acts are taken all the same, and signed later."""
+    from planflow.messages import sentence
+    from planflow.services import keys
+
+    try:
+        keys.ready(site)
+        keys.signer(site)
+    except PlanflowError as error:
+        why = sentence(error.code, error.params, desk.lang, error.terms)
+        desk.remark(desk.word("unsigned", text=why))
 
 
 def migrate(context: typer.Context) -> None:

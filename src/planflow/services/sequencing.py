@@ -15,6 +15,7 @@ from planflow.ledger.checkpoint import Checkpoint
 from planflow.ledger.leaf import named
 from planflow.ledger.merkle import leaf_hash
 from planflow.ledger.note import Signer
+from planflow.messages import sentence
 from planflow.services import keys
 from planflow.services.site import Site
 from planflow.store import ledger
@@ -194,9 +195,10 @@ class Running:
                 Sequencer.of(self._site).advance()
                 told = ""
             except PlanflowError as error:
-                # Codes only: the log names no person and no figure.
+                # What a ledger's fault names is a log, a place, a number: no person and no figure.
                 if error.code != told:
-                    LOG.error("the ledger does not go on: %s", error)
+                    why = sentence(error.code, error.params, self._site.settings.lang)
+                    LOG.error("the ledger does not go on: %s: %s", error, why)
                 told = error.code
                 self._stop.wait(LONG_PAUSE)
             except Exception as error:
