@@ -23,6 +23,7 @@ STATUS = {
     "otp_required": 401,
     "forbidden": 403,
     "bad_head": 400,
+    "unreadable_request": 400,
     "scope_missing": 403,
     "not_found": 404,
     "method_not_allowed": 405,

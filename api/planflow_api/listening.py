@@ -1,14 +1,21 @@
 """uvicorn's protocol with patience that ends: it waits for no head, and for no rest, for ever.
 
 uvicorn itself waits as long as a client likes for the first request of a connection, for a head that
-trickles, and for the rest of a body after the answer.
+trickles, and for the rest of a body after the answer. What cannot be read it refuses in its own words.
 """
 
 import asyncio
+import os
+import sys
 from typing import Any
 
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from planflow.config import Settings
+from planflow.errors import Refusal
+from planflow_api.errors import problem
+from planflow_api.heads import dressed
 
 _LATE = (
     b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n"
@@ -50,6 +57,27 @@ class Patient(H11Protocol):
         """It is over."""
         self._end()
         super().connection_lost(exc)
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what is no request of HTTP as everything is refused, in the site's language."""
+        door = self.app_state.get("door")
+        if door is None:
+            super().send_400_response(msg)
+            return
+        settings: Settings = door.site.settings
+        refusal = Refusal("unreadable_request")
+        if getattr(sys.exception(), "error_status_hint", 0) == 431:
+            refusal = Refusal("head_too_large", {"limit": f"{settings.head_limit} KiB"})
+        answer = problem(refusal, settings.lang)
+        headers = dressed(
+            answer.raw_headers, of_api=True, secure=self.scheme == "https", settings=settings
+        )
+        headers += [(b"x-request-id", os.urandom(16).hex().encode()), (b"connection", b"close")]
+        if self.conn.our_state in {h11.IDLE, h11.SEND_RESPONSE}:
+            head = h11.Response(status_code=answer.status_code, headers=headers)
+            for part in (head, h11.Data(data=bytes(answer.body)), h11.EndOfMessage()):
+                self.transport.write(self.conn.send(part) or b"")
+        self.transport.close()
 
     def _look(self) -> None:
         cycle: Any = self.cycle  # there is none before the first request, whatever its type says

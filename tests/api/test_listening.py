@@ -158,6 +158,35 @@ def test_what_two_programs_would_read_differently_is_refused(site: Served, name:
     assert answer.count(b"HTTP/1.1 ") <= 1
 
 
+UNREADABLE = {
+    "characters that are not encoded": (
+        "GET /api/v1/units?parent=柳州市 HTTP/1.1\r\nHost: x\r\n\r\n".encode(),
+        (400, "unreadable_request"),
+    ),
+    "a space that is not encoded": (
+        b"GET /api/v1/units?parent=a b HTTP/1.1\r\nHost: x\r\n\r\n",
+        (400, "unreadable_request"),
+    ),
+    "two hosts": (SMUGGLED["two hosts"], (400, "unreadable_request")),
+    "a head without end": (SMUGGLED["a head without end"][:30_000], (431, "head_too_large")),
+}
+
+
+@pytest.mark.parametrize("name", UNREADABLE)
+def test_what_is_no_request_is_refused_as_everything_is(site: Served, name: str) -> None:
+    sent, expected = UNREADABLE[name]
+    head, _, body = site.send(sent).partition(b"\r\n\r\n")
+    told = json.loads(body)
+    assert (told["status"], told["code"]) == expected
+    assert status(head) == told["status"]
+    assert "%E6%9F%B3" in told["detail"] or told["code"] == "head_too_large"
+    lines = {line.partition(b": ")[0].lower(): line for line in head.split(b"\r\n")}
+    assert lines[b"content-type"].endswith(b"application/problem+json")
+    assert {b"x-content-type-options", b"content-security-policy", b"cache-control"} <= set(lines)
+    assert re.fullmatch(rb"x-request-id: [0-9a-f]{32}", lines[b"x-request-id"])
+    assert lines[b"connection"] == b"connection: close"
+
+
 def test_what_follows_a_refused_head_is_no_request(site: Served) -> None:
     behind = b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
     head = b"POST /api/v1/cycles HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n"
