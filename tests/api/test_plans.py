@@ -95,7 +95,7 @@ def test_a_plan_can_be_read_as_it_stood(world: World, cycle: str) -> None:
     [event] = world.get("rongan", f"{path}/history").json()["items"]
     at = dt.datetime.fromisoformat(event["recorded_at"])
     assert at.tzinfo is not None
-    before = (at - dt.timedelta(seconds=1)).astimezone(dt.timezone(dt.timedelta(hours=8)))
+    before = (at - dt.timedelta(microseconds=1)).astimezone(dt.timezone(dt.timedelta(hours=8)))
     # A person forgets to quote the plus sign of the zone.
     for text in (before.isoformat(), before.isoformat().replace("+", "%2B")):
         old = world.get("rongan", f"{path}?as_of={text}")

@@ -72,6 +72,8 @@ def test_plans_and_the_cycle_are_read_as_of_a_time(world: World, cycle: str) -> 
     assert world.get("city", f"/cycles/{cycle}?as_of={opened}").json()["open_round"] is None
     assert world.get("city", f"/cycles/{cycle}").json()["open_round"] == "up1"
     assert world.get("city", f"/cycles/{cycle}?as_of=2001-01-01T00:00:00Z").status_code == 404
+    alone = world.get("city", f"/cycles/{cycle}/plans/450224?as_of=2001-01-01T00:00:00Z")
+    assert (alone.status_code, alone.json()["kind"]) == (404, "cycle")
     for path in (f"/cycles/{cycle}", f"/cycles/{cycle}/plans"):
         assert world.get("city", f"{path}?as_of=monday").status_code == 422
         assert world.get("system", f"{path}?as_of=monday").status_code == 404
@@ -97,10 +99,16 @@ def test_two_times_and_two_submissions_are_compared(world: World, cycle: str) ->
         ("from_seq=x&to_seq=1", "from_seq"),
         ("from_seq=1&to_seq=99", "to_seq"),
         ("from_at=x&to_seq=1", "from_at"),
+        ("from=up1&to_seq=1", "from"),
+        ("from_at=2001-01-01T00:00:00Z&to=up1", "to"),
     ):
         answer = world.get("rongan", f"{path}?{wrong}")
         assert answer.status_code == 422, wrong
         assert answer.json()["errors"][0]["field"] == field
+    [beyond] = world.get("rongan", f"{path}?from_seq=1&to_seq=99999").json()["errors"]
+    assert (beyond["code"], beyond["ge"], beyond["le"]) == ("out_of_range", 1, 2)
+    [mixed] = world.get("rongan", f"{path}?from=up1&to_seq=1").json()["errors"]
+    assert mixed["code"] == "ends_differ"
 
 
 def test_siblings_are_shown_side_by_side(world: World, cycle: str) -> None:

@@ -48,6 +48,11 @@ def test_a_plan_as_it_stood(negotiated: Cli) -> None:
     assert "as_of" in wrong
 
 
+def test_a_plan_before_its_cycle_is_not_found(negotiated: Cli) -> None:
+    done = negotiated("show", "K", "--as", "county-K", "--as-of", "2001-01-01T00:00:00Z")
+    assert done.refused().startswith("没有找到")
+
+
 def test_differences_of_rounds_times_and_events(negotiated: Cli) -> None:
     asked = ("diff", "K", "--as", "city", "--lang", "en")
     out = negotiated(*asked, "--from", "1", "--to", "2").out
@@ -62,6 +67,7 @@ def test_differences_of_rounds_times_and_events(negotiated: Cli) -> None:
     assert "12,000" in rounds
     for start, end, named in (
         ("up1", "2", "two rounds"),
+        ("1", "30", "not above 2"),
         ("up1", "up9", "up9"),
         ("1", "99", "to_seq"),
         ("2019-07-12", "2", "from"),

@@ -553,6 +553,18 @@ def test_a_plan_of_an_earlier_time_stands_in_the_tree_of_that_time(world: World)
     then = tree_then(world, "A", start)
     assert (then.unit, then.name, then.figures["up1"]) == ("A", "甲县", FIGURES["A"])
     assert tree_then(world, "A206", world.site.clock()).name == "甲区"
+    assert tree_then(world, "A206", start) == then  # by its code of today
+
+
+def test_a_plan_is_not_found_before_its_unit_came_into_the_tree(world: World) -> None:
+    grown(world, "m").play_until("up2")
+    start = world.site.clock()
+    world.change_tree(MERGE)
+    for unit, moment in (("M", start), ("A", dt.datetime(2001, 1, 1, tzinfo=dt.UTC))):
+        with pytest.raises(Refusal) as refused:
+            tree_then(world, unit, moment)
+        assert refused.value.code == "not_found"
+    assert tree_then(world, "M", world.site.clock()).unit == "M"
 
 
 def tree_then(world: World, unit: str, moment: dt.datetime) -> PlanView:

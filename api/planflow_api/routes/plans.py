@@ -114,6 +114,9 @@ async def diff(
         start, end = _end("from", from_at, from_seq), _end("to", to_at, to_seq)
         if start is None and end is None:
             return plans.diff(site, reader, cycle, unit, before, after)
+        rounds = [name for name, one in (("from", before), ("to", after)) if one is not None]
+        if rounds:
+            raise invalid(*(Finding("ends_differ", {"field": name}, name) for name in rounds))
         missing = [name for name, one in (("from_at", start), ("to_at", end)) if one is None]
         if start is None or end is None:
             raise invalid(*(Finding("missing", {"field": name}, name) for name in missing))

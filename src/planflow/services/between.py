@@ -7,6 +7,7 @@ from planflow.domain.figures import TASK
 from planflow.domain.units import UnitNode
 from planflow.engine import numbers, silence
 from planflow.engine.scene import Scene, Seat
+from planflow.engine.state import NEW_PLAN
 from planflow.errors import Finding, invalid
 from planflow.services import apart, sights
 from planflow.services.people import Reader
@@ -47,7 +48,8 @@ def _then(tx: Tx, head: CycleHead, place: UnitNode, end: End) -> Scene:
     if moment is None:
         moment = surveys.time_of(tx, cycle, place.id, end.seq or 0)
     if moment is None:
-        params = {"field": end.field, "ge": 1}
+        now = surveys.as_of(tx, cycle, place.id) or NEW_PLAN
+        params = {"field": end.field, "ge": 1, "le": now.position}
         raise invalid(Finding("out_of_range", params, end.field))
     then = surveys.cycle_as_of(tx, cycle, moment)
     found = boards.one(tx, then, moment, place.id) if then else None

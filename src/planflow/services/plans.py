@@ -11,7 +11,7 @@ from planflow.domain.events import Event, plan_stream
 from planflow.domain.units import UnitNode
 from planflow.engine import silence
 from planflow.engine.scene import Scene
-from planflow.engine.state import NEW_PLAN
+from planflow.engine.state import NEW_PLAN, CycleState
 from planflow.errors import Finding, Refusal, invalid
 from planflow.ledger.chain import Stored
 from planflow.ledger.leaf import unseal
@@ -23,7 +23,7 @@ from planflow.services.showing import diff_view, plan_view
 from planflow.services.sights import Sight
 from planflow.services.site import Site
 from planflow.services.views import DiffView, EventView, Page, PlanView
-from planflow.store import planting, reading, surveys, trees
+from planflow.store import boards, planting, reading, surveys, trees
 from planflow.store.accesses import Access
 from planflow.store.reading import Stage
 from planflow.store.seats import CycleHead
@@ -44,9 +44,8 @@ def get_plan(
         stage = reading.stage(
             site.database, tx, sight.head, sight.unit, sight.parent, clock=site.clock
         )
-        if as_of is not None:
-            place = then.place if then else sight.unit
-            return comparing.compared_then(tx, _then(tx, stage, reader, sight, as_of, place), as_of)
+        if as_of is not None and then is not None:
+            return comparing.compared_then(tx, _then(tx, stage, reader, sight, as_of, then), as_of)
         shown = _shown(
             tx, stage.scene, stage.heads[unit].version, reader, sight.head, sight.standings
         )
@@ -170,36 +169,42 @@ def _check_filters(
 
 @dataclass(frozen=True, slots=True)
 class _Then:
-    """A unit's place in the tree of an earlier time, and its code today."""
+    """A cycle and a unit's place in its tree of an earlier time, and the unit's code today."""
 
+    cycle: CycleState
     place: UnitNode
     now: str
 
 
 def _place_then(
     site: Site, tx: Tx, reader: Reader, cycle: str, unit: str, moment: dt.datetime
-) -> _Then | None:
-    """Whom a code meant at an instant (N1); None where it meant nobody, or before the cycle."""
+) -> _Then:
+    """Whom a code meant at an instant, or else means today (N1).
+
+    Raises `Refusal` `not_found` before the cycle was opened, and where the unit was not in its tree.
+    """
     head = sights.of_cycle(site, tx, reader, cycle).head
     state = surveys.cycle_as_of(tx, cycle, moment)
-    found = planting.at(tx, cycle, state.position, code=unit, gone=True) if state else []
-    if not found:
-        return None
-    now = trees.node_of_unit(site.database, tx, head.tree, [found[0].id])
-    return _Then(found[0], now[found[0].id].code)
+    if state is None:
+        raise Refusal("not_found", {"kind": "cycle", "name": cycle})
+    found = planting.at(tx, cycle, state.position, code=unit, gone=True)
+    if found:
+        now = trees.node_of_unit(site.database, tx, head.tree, [found[0].id])
+        return _Then(state, found[0], now[found[0].id].code)
+    today = trees.node(site.database, tx, head.tree, unit)
+    then = boards.one(tx, state, moment, today.id) if today else None
+    if then is None:
+        raise Refusal("not_found", {"kind": "unit", "name": unit})
+    return _Then(state, then.place, unit)
 
 
 def _then(
-    tx: Tx, stage: Stage, reader: Reader, sight: Sight, moment: dt.datetime, place: UnitNode
+    tx: Tx, stage: Stage, reader: Reader, sight: Sight, moment: dt.datetime, then: _Then
 ) -> Shown:
     """A plan at an instant; its `version` counts events, for it is no write token."""
-    cycle = stage.scene.cycle
-    cycle = surveys.cycle_as_of(tx, cycle.id, moment) or cycle.but(
-        rounds={}, settled=False, terms={}
-    )
-    plan = surveys.as_of(tx, cycle.id, sight.unit.id, moment) or NEW_PLAN
-    own = replace(stage.scene.own, unit=place, plan=plan, kept=None)
-    scene = silence.seen(replace(stage.scene, cycle=cycle, own=own, now=moment))
+    plan = surveys.as_of(tx, then.cycle.id, sight.unit.id, moment) or NEW_PLAN
+    own = replace(stage.scene.own, unit=then.place, plan=plan, kept=None)
+    scene = silence.seen(replace(stage.scene, cycle=then.cycle, own=own, now=moment))
     view = _shown(tx, scene, plan.position, reader, sight.head, sight.standings).view
     # What may be done now was not the question, and the working copy keeps no history (F3).
     return Shown(scene, view.model_copy(update={"draft": None, "actions": []}))
