@@ -71,6 +71,7 @@ class Visit:
     token: str
     lang: str
     readable: bool
+    unknown: Finding | None  # what the route does not ask for
     needs: str  # what the token must be meant for
     seen: Seen
 
@@ -104,6 +105,10 @@ class Visit:
         self.seen.actor = reader.user_id
         if not self.readable:
             raise Refusal("not_found")
+        if (
+            self.unknown is not None
+        ):  # said of the route alone, it tells nothing of what stands there
+            raise invalid(self.unknown)
         return reader
 
 
@@ -132,10 +137,21 @@ async def visit(request: Request) -> Visit:
     scope, seen = request.scope, request.scope[SEEN]
     # No name of ours holds what nobody sees: one of the databases takes offence at a zero, and a
     # sentence that repeats a mark of direction is read as another one.
-    asked = "".join(request.query_params.values()) if scope["query_string"] else ""
+    asked, unknown = "", None
+    if scope["query_string"]:
+        query, known = request.query_params.multi_items(), scope["route"].asks
+        asked = "".join(name + value for name, value in query)
+        unknown = next((_unknown(name, known) for name, _ in query if name not in known), None)
     readable = not has_unseen(scope["path"] + asked)
     needs = READ if scope["method"] in _SAFE else ACT
-    return Visit(request.state.door, _token(seen), language(request), readable, needs, seen)
+    told = (_token(seen), language(request), readable, unknown)
+    return Visit(request.state.door, *told, needs, seen)
+
+
+def _unknown(name: str, known: tuple[str, ...]) -> Finding:
+    """A filter that is mistyped would look like one that everything passes."""
+    params = {"field": name[:64], "known": ", ".join(known)}
+    return Finding("unknown_field", params, name[:64])
 
 
 def _token(seen: Seen) -> str:

@@ -24,6 +24,7 @@ class Plain(APIRoute):
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **how: Any) -> None:
         super().__init__(path, endpoint, **how)
+        self.asks = tuple(one.alias for one in self.dependant.query_params)
         self.tail = path.rpartition("}")[2]
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:

@@ -84,9 +84,8 @@ _HEADERS = {401: "WWW-Authenticate", 429: "Retry-After", 503: "Retry-After"}
 # What any request may be refused with before its route is asked.
 _HEAD = (400, 414, 431)
 _COUNTED = (*_HEAD, 429)
-# Named by its path alone: whatever stands there is found or not.
-LOOK = (401, 403, 404, 500, 503)
-READ = (*LOOK, 422)
+# Whatever stands there is found or not; what is asked for in the query may be nothing we know.
+READ = (401, 403, 404, 422, 500, 503)
 # Sent with a password or a code, and without a key that another call could be at work under.
 WRITE_OWN = (*READ, 408, 413)
 WRITE = (*WRITE_OWN, 409)

@@ -115,6 +115,42 @@ def test_a_query_that_is_wrong_is_named(world: World, cycle: str, query: str, fi
     assert [error["field"] for error in answer.json()["errors"]] == [field]
 
 
+@pytest.mark.parametrize(
+    ("path", "name", "known"),
+    [
+        ("/cycles/{cycle}/events?acter=x", "acter", "actor"),
+        ("/cycles/{cycle}/plans?limit=1&Unit=450224", "Unit", "unit"),
+        ("/cycles/{cycle}/plans/450224?asof=2019-01-01T00:00:00Z", "asof", "as_of"),
+        ("/units/450224?x", "x", ""),
+        ("/protocols?=1", "", ""),
+    ],
+)
+def test_a_parameter_that_nobody_asks_for_is_refused(
+    world: World, cycle: str, path: str, name: str, known: str
+) -> None:
+    """A filter that is mistyped would look like one that everything passes."""
+    path = path.format(cycle=cycle)
+    answer = world.get("city", path)
+    assert code(answer, 422) == "invalid"
+    [found] = answer.json()["errors"]
+    assert (found["code"], found["field"]) == ("unknown_field", name)
+    assert known in found["known"].split(", ")
+    assert code(world.get(None, path), 401) == "unauthorized"
+
+
+def test_an_act_with_a_parameter_is_refused_before_it_is_done(world: World, cycle: str) -> None:
+    path = f"/cycles/{cycle}/plans/450224/draft"
+    version = world.version(cycle, "450224")
+    answer = world.ask("rongan", "PUT", f"{path}?dry_run=1", version=version, json={"figures": {}})
+    assert code(answer, 422) == "invalid"
+    assert world.version(cycle, "450224") == version
+
+
+def test_a_name_that_nobody_sees_is_not_repeated(world: World) -> None:
+    answer = world.get("city", "/units?%E2%80%AEx=1")
+    assert code(answer, 404) == "not_found"
+
+
 def test_a_time_is_looked_at_only_where_the_plan_is_in_sight(world: World, cycle: str) -> None:
     answer = world.get("rongan", f"/cycles/{cycle}/plans/450225?as_of=yesterday")
     assert code(answer, 404) == "not_found"

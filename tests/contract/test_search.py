@@ -101,6 +101,8 @@ def test_a_reader_finds_their_own_part_and_the_cycles(world: World) -> None:
         search(world, "a", unit="B")
     with world.refused("invalid"):
         search(world, "a", round="up9")
+    with world.refused("invalid"):
+        search(world, "a", kind="submited")
 
 
 def test_a_document_is_found_where_it_is_carried_and_where_it_is_cited(world: World) -> None:

@@ -8,14 +8,14 @@ from starlette.responses import Response
 from planflow.services import bundles
 from planflow_api.dependencies import Visiting
 from planflow_api.rooms import room
-from planflow_api.schemas import LOOK, READ, Responses, refusals
+from planflow_api.schemas import READ, Responses, refusals
 
 router = room("/cycles/{cycle}", "ledger")
 
 ZIP = "application/zip"
 Unit = Annotated[str | None, Query(description="At and below this unit; otherwise all in scope")]
 _FILE: Responses = {200: {"content": {ZIP: {}}}}
-_OF_PLAN = refusals((*LOOK, 409, 413)) | _FILE
+_OF_PLAN = refusals((*READ, 409, 413)) | _FILE
 _OF_ROUND = refusals((*READ, 409, 413)) | _FILE
 
 

@@ -13,7 +13,7 @@ from planflow.services.site import Site
 from planflow.services.views import ReceiptView
 from planflow_api.dependencies import Visiting, whole
 from planflow_api.rooms import room
-from planflow_api.schemas import LOOK, READ, refusals
+from planflow_api.schemas import READ, refusals
 
 router = room("/ledger", "ledger")
 
@@ -46,7 +46,7 @@ async def ledger_checkpoint(visit: Visiting, log: Log = None, epoch: Epoch = Non
 @router.get(
     "/key",
     response_class=Response,
-    responses=refusals(LOOK) | {200: {"content": {"text/plain": {}}}},
+    responses=refusals(READ) | {200: {"content": {"text/plain": {}}}},
 )
 async def ledger_key(visit: Visiting) -> Response:
     """The public key of all checkpoints of this site, as a vkey."""
@@ -66,7 +66,7 @@ async def ledger_tile(visit: Visiting, path: str, log: Log = None, epoch: Epoch 
     )
 
 
-@router.get("/events/{event}/proof", response_model=ReceiptView, responses=refusals((*LOOK, 409)))
+@router.get("/events/{event}/proof", response_model=ReceiptView, responses=refusals((*READ, 409)))
 async def event_proof(visit: Visiting, event: str) -> Response:
     """An event's receipt (C2SP tlog-proof): with the leaf and the site's key it proves itself."""
     return await visit.answer(lambda site, reader: ledger.receipt(site, reader, event))

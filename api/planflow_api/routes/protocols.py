@@ -6,12 +6,12 @@ from planflow.services import protocols
 from planflow.services.views import Page, ProtocolItem, ProtocolView
 from planflow_api.dependencies import Visiting
 from planflow_api.rooms import room
-from planflow_api.schemas import LOOK, refusals
+from planflow_api.schemas import READ, refusals
 
 router = room("/protocols", "protocols")
 
 
-@router.get("", response_model=Page[ProtocolItem], responses=refusals(LOOK))
+@router.get("", response_model=Page[ProtocolItem], responses=refusals(READ))
 async def list_protocols(visit: Visiting) -> Response:
     """The protocols a cycle may be opened with."""
     return await visit.answer(
@@ -19,7 +19,7 @@ async def list_protocols(visit: Visiting) -> Response:
     )
 
 
-@router.get("/{name}", response_model=ProtocolView, responses=refusals(LOOK))
+@router.get("/{name}", response_model=ProtocolView, responses=refusals(READ))
 async def get_protocol(visit: Visiting, name: str) -> Response:
     """A protocol: its definition and its state diagram in Mermaid."""
     return await visit.answer(

@@ -13,7 +13,7 @@ from planflow.services.site import Site
 from planflow.services.views import Page, UnitView
 from planflow_api.dependencies import Visiting, whole
 from planflow_api.rooms import room
-from planflow_api.schemas import LOOK, READ, refusals
+from planflow_api.schemas import READ, refusals
 
 router = room("/units", "units")
 
@@ -30,7 +30,10 @@ Limit = Annotated[
 async def list_units(
     visit: Visiting, parent: Parent = None, cursor: Cursor = None, limit: Limit = None
 ) -> Response:
-    """A page of the units in the reader's scope."""
+    """A page of the units directly below `parent`, or of those at the top of the tree without it.
+
+    As far as the reader sees: those that lead to their own units are among them.
+    """
 
     def look(site: Site, reader: Reader) -> Page[UnitView]:
         try:
@@ -43,7 +46,7 @@ async def list_units(
     return await visit.answer(look)
 
 
-@router.get("/{code}", response_model=UnitView, responses=refusals(LOOK))
+@router.get("/{code}", response_model=UnitView, responses=refusals(READ))
 async def get_unit(visit: Visiting, code: str) -> Response:
     """One unit."""
     return await visit.answer(lambda site, reader: units.get_unit(site, reader, code))

@@ -317,3 +317,5 @@ HANDLERS: dict[str, Callable[[PlanState, Event], PlanState]] = {
     "handed_over": _handed_over,
     "taken_over": _taken_over,
 }
+_OF_CYCLE = ("cycle_opened", "round_opened", "round_closed", "round_reopened", "tree_changed")
+KINDS = (*_OF_CYCLE, *HANDLERS, "part_erased", "cycle_dropped")

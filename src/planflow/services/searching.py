@@ -4,6 +4,7 @@ import datetime as dt
 from dataclasses import asdict, dataclass
 from functools import partial
 
+from planflow.engine import evolve
 from planflow.errors import Finding, invalid
 from planflow.ledger.leaf import unseal
 from planflow.services import paging, reads, sights
@@ -103,6 +104,9 @@ def _asked(site: Site, tx: Tx, seen: InCycle, wanted: Wanted) -> Search:
     if wanted.round is not None and wanted.round not in rounds:
         params = {"round": wanted.round[:64], "known": ", ".join(rounds)}
         raise invalid(Finding("unknown_round", params, "round"))
+    if wanted.kind is not None and wanted.kind not in evolve.KINDS:
+        known = ", ".join(evolve.KINDS)
+        raise invalid(Finding("unknown_option", {"field": "kind", "known": known}, "kind"))
     return Search(
         scope,
         wanted.unit in (None, head.state.root),  # rounds and tree are everybody's, as the cycle is
