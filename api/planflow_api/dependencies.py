@@ -204,7 +204,7 @@ def moment(name: str, text: str) -> dt.datetime:
             return read.astimezone(dt.UTC)
     except (ValueError, OverflowError):  # no time, or one that is none in our zone
         pass
-    raise invalid(Finding("wrong_shape", {"field": name}, name))
+    raise invalid(Finding("bad_instant", {"field": name}, name))
 
 
 async def act(request: Request) -> tuple[Visit, Call]:

@@ -7,7 +7,7 @@ from hashlib import sha256
 from fastapi import FastAPI
 from fastapi.openapi.docs import get_swagger_ui_html
 from starlette.requests import Request
-from starlette.responses import HTMLResponse
+from starlette.responses import HTMLResponse, RedirectResponse
 from starlette.staticfiles import StaticFiles
 
 PAGE = "/docs"
@@ -25,6 +25,12 @@ def install(app: FastAPI) -> None:
     """Serve the documentation page and its files."""
     app.mount(_ASSETS, StaticFiles(packages=[("fastapi_offline", "static")]), name="docs-assets")
     app.add_api_route(PAGE, _page, include_in_schema=False)
+    app.add_api_route("/", _lead, include_in_schema=False)
+
+
+async def _lead(request: Request) -> RedirectResponse:
+    """Whoever opens the service's bare address is led to the documentation."""
+    return RedirectResponse(request.scope.get("root_path", "").rstrip("/") + PAGE)
 
 
 async def _page(request: Request) -> HTMLResponse:

@@ -100,8 +100,7 @@ def check_event(one, stream, seq, chain, last, heads):
     need((seq == 1) == (chain == bytes(32)), "it begins no stream")
     need(sha(chain, hashed).hex() == one["chain"], "it does not follow the one before it")
     need(commitments(one["values"]) == leaf["commitments"], "its content was changed")
-    log, size, root = heads[one["tree"]]
-    path, at = [raw_of(step) for step in one["proof"]], one["position"]
+    (log, size, root), at, path = heads[one["tree"]], one["position"], [*map(raw_of, one["proof"])]
     need(at < size and root_of(size, at, hashed, path) == root, "no checkpoint proves it")
     need(log == leaf["log"], "it is of another log")
     need(leaf["recorded_at"] > last, "it is not later than the one before it")
@@ -142,8 +141,9 @@ def verify(file, pinned=None):
 
 
 if __name__ == "__main__":
+    file, *pinned = sys.argv[1:] or sys.exit(print(__doc__, file=sys.stderr) or 2)
     try:
-        print(verify(Path(sys.argv[1]).read_bytes(), *sys.argv[2:3]))
-        print("signer pinned" if sys.argv[2:] else "signer NOT pinned: name the key")
+        print(verify(Path(file).read_bytes(), *pinned[:1]))
+        print("signer pinned" if pinned else "signer NOT pinned: name the key")
     except (ValueError, OSError) as error:
         sys.exit(f"wrong: {error}")

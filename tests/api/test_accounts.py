@@ -147,7 +147,7 @@ def test_what_a_shut_account_delegated_rests_until_it_is_opened(apart: World) ->
         ({"role": "sysadmin"}, "unit", "role_without_unit"),
         ({"unit": None}, "unit", "role_needs_unit"),
         ({"unit": "nowhere"}, "unit", "unknown_unit"),
-        ({"name": " x"}, "name", "bad_name"),
+        ({"name": " x"}, "name", "bad_user_name"),
         ({"name": "other", "password": "password1"}, "password", "common_password"),
         ({"name": "somebody", "password": "somebody-7"}, "password", "password_of_name"),
     ],

@@ -53,6 +53,12 @@ def test_everything_the_page_names_is_served_here(world: World) -> None:
         assert answer.content
 
 
+def test_the_bare_address_leads_to_the_page(world: World) -> None:
+    answer = world.http.get("/", follow_redirects=False)
+    assert (answer.status_code, answer.headers["Location"]) == (307, "/docs")
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+
+
 def test_the_page_works_behind_a_prefix(place: Settings) -> None:
     # Its site stays closed: the page needs none.
     http = TestClient(create_app(place), root_path="/planning")

@@ -108,6 +108,8 @@ def test_a_version_is_needed_before_the_body_is_read(
     headers = {"If-Match": match} if match is not None else {}
     answer = send(world, "rongan", cycle, "450224", "draft", content=NONSENSE, headers=headers)
     assert code(answer, 428) == "version_required"
+    # What was sent and cannot be read is not told to be missing.
+    assert ("cannot be read" in answer.json()["detail"]) == (match is not None)
 
 
 def test_a_version_sent_twice_is_none(world: World, cycle: str) -> None:

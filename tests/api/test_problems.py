@@ -115,6 +115,14 @@ def test_a_query_that_is_wrong_is_named(world: World, cycle: str, query: str, fi
     assert [error["field"] for error in answer.json()["errors"]] == [field]
 
 
+def test_a_time_and_a_form_of_file_say_what_they_must_look_like(world: World, cycle: str) -> None:
+    for query in ("as_of=2026-11-27", "as_of=yesterday"):
+        [error] = world.get("city", f"/cycles/{cycle}/plans/450224?{query}").json()["errors"]
+        assert (error["code"], "+08:00" in error["text"]) == ("bad_instant", True)
+    [error] = world.get("city", f"/cycles/{cycle}/events?format=xlsx").json()["errors"]
+    assert (error["code"], error["known"]) == ("unknown_option", "csv, jsonl")
+
+
 @pytest.mark.parametrize(
     ("path", "name", "known"),
     [

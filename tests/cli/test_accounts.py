@@ -204,7 +204,7 @@ def test_somebody_of_a_provider_is_linked_and_unlinked(
     peopled: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     link = ("user", "link", "city", "--subject", "248289761001")
-    assert "没有找到" in peopled(*link).refused()
+    assert "PLANFLOW_OIDC_ISSUER" in peopled(*link).refused()
     monkeypatch.setenv("PLANFLOW_OIDC_ISSUER", "https://provider.example")
     assert peopled(*link, "--json").data == {"name": "city"}
     assert peopled(*link).code == 1

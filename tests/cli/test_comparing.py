@@ -46,6 +46,7 @@ def test_a_plan_as_it_stood(negotiated: Cli) -> None:
     assert "12,000" not in out
     wrong = negotiated("show", "K", "--as", "city", "--as-of", "2019-07-12").refused()
     assert "as_of" in wrong
+    assert "+08:00" in wrong
 
 
 def test_a_plan_before_its_cycle_is_not_found(negotiated: Cli) -> None:

@@ -131,6 +131,11 @@ def test_a_group_alone_tells_what_there_is(cli: Cli, group: tuple[str, ...]) -> 
     assert "命令" in done.out
 
 
+def test_a_line_of_the_overview_is_not_cut_at_a_clock(cli: Cli) -> None:
+    for lang, last in (("zh", "有何不同。"), ("en", "their numbers in its history).")):
+        assert build(lang).commands["diff"].short_help.endswith(last)
+
+
 def test_version(cli: Cli) -> None:
     assert cli("--version").out == f"planflow {__version__}\n"
 

@@ -40,6 +40,9 @@ def test_a_bundle_from_this_machine_is_verified(peopled: Cli, key: str) -> None:
     done = peopled("bundle", "K", "--as", "county-K", "--out", "k.zip")
     assert done.code == 0, done
     assert "k.zip" in done.out
+    assert (
+        "k.zip 已经存在" in peopled("bundle", "K", "--as", "county-K", "--out", "k.zip").refused()
+    )
     told = peopled("verify", "k.zip", "--key", key).out
     assert "2 条记录，2 处链接，1 个签名，2 个证明" in told
     assert f"签名方就是指定的密钥：{key}" in told

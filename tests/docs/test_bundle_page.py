@@ -56,5 +56,8 @@ def test_the_page_runs(tmp_path: Path, command: Command, name: str) -> None:
     Path("round.zip").write_bytes(raw.replace(b"round_opened", b"round_Opened"))
     answer = subprocess.run(run_it, capture_output=True, check=False, encoding="utf-8")
     assert answer.returncode == 1
+    alone = subprocess.run(run_it[:2], capture_output=True, check=False, encoding="utf-8")
+    assert (alone.returncode, "python verify_bundle.py FILE [VKEY]" in alone.stderr) == (2, True)
+    assert "Traceback" not in alone.stderr
     assert "wrong: event 2 of cycle/exit-2019" in answer.stderr
     assert f"[`{words[0]}`]({words[0]})" in page

@@ -346,7 +346,7 @@ CASES = (
         "up1",
         lambda world: world.act("a", "A", "draft", b'{"figures": {"\xff": 1}}'),
         "invalid",
-        (("malformed_json", ""),),
+        (("body_not_utf8", ""),),
     ),
     Bad(
         "a zero byte",

@@ -28,7 +28,7 @@ from planflow.cli import (
 )
 from planflow.messages import sentence
 
-_SENTENCE = re.compile(r"(?<=。)|(?<=\.)(?= )|(?=[:：])")
+_SENTENCE = re.compile(r"(?<=。)|(?<=\.)(?= )|(?=：|: )")
 
 
 @cache

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from planflow.cli.desk import Desk, of, read_file
-from planflow.errors import Refusal
+from planflow.errors import Fault, Refusal
 
 if TYPE_CHECKING:
     from planflow.ledger.evidence import Checked
@@ -24,6 +24,8 @@ def bundle(
 ) -> None:
     """Write the evidence bundle of a unit's plan, or of a round at and below the unit."""
     desk = of(context)
+    if out.exists():
+        raise Fault("file_exists", {"path": str(out)})
     if url:
         raw = _over_http(desk, url, token, cycle, unit, round_name)
     else:

@@ -136,5 +136,5 @@ def moment(name: str, text: str | None) -> Any:
     except ValueError:
         read = dt.datetime.min
     if read is not None and read.tzinfo is None:
-        raise invalid(Finding("wrong_shape", {"field": name}, name))
+        raise invalid(Finding("bad_instant", {"field": name}, name))
     return read

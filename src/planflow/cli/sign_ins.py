@@ -7,6 +7,7 @@ import typer
 
 from planflow.cli.accounts import at_site, typed_password
 from planflow.cli.desk import of
+from planflow.errors import Refusal
 
 Name = Annotated[str, typer.Argument(metavar="NAME")]
 
@@ -50,6 +51,8 @@ def link(
 
     desk = of(context)
     with at_site() as site:
+        if site.settings.oidc_issuer is None:
+            raise Refusal("provider_missing")
         shell_accounts.link(site, name, subject)
     desk.put(desk.word("user_linked", name=name), {"name": name})
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+from codecs import BOM_UTF8
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -57,6 +58,8 @@ def parse(kind: type[T], raw: bytes) -> T:
 
     Raises `Refusal` `invalid` with one finding per fault.
     """
+    if raw.startswith(BOM_UTF8) or not _is_utf8(raw):
+        raise invalid(Finding("body_not_utf8"))
     if _UNSEEN.search(raw):
         raise invalid(Finding("bad_text"))
     try:
@@ -93,6 +96,14 @@ def refusal(error: ValidationError) -> Refusal:
         finding = _finding(fault)
         seen.setdefault((finding.code, finding.where), finding)
     return invalid(*seen.values())
+
+
+def _is_utf8(raw: bytes) -> bool:
+    try:
+        raw.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _check_depth(read: Any) -> None:

@@ -87,7 +87,9 @@ def check_version(call: Call, version: int) -> None:
     """
     match = _VERSION.match(call.if_match.strip()) if call.if_match else None
     if match is None:
-        raise Refusal("version_required", {"version": version})
+        # Proxies weaken an ETag (W/"7"), and by its rules If-Match takes none that is weak.
+        header = "If-Match" if call.if_match else ""
+        raise Refusal("version_required", {"version": version, "header": header})
     if int(match[2]) != version:
         raise Refusal("stale_version", {"expected": version, "got": int(match[2])})
 

@@ -64,7 +64,8 @@ def everything(page: Callable[[Place | None, int], Sequence[T]]) -> Iterator[T]:
 def check_form(form: str) -> None:
     """Whether there is such a form of file. Raises `Refusal`."""
     if form not in FORMATS:
-        raise invalid(Finding("wrong_shape", {"field": "format"}, "format"))
+        known = ", ".join(FORMATS)
+        raise invalid(Finding("unknown_option", {"field": "format", "known": known}, "format"))
 
 
 def written(form: str, kind: type[View], views: Sequence[View]) -> bytes:

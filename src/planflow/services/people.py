@@ -72,7 +72,7 @@ def add_user(site: Site, name: str, password: str, role: str, unit: str | None) 
         unit_id, shell = unit_named(tx, unit), site.shell()
         found = people.account(tx, name)
         if found is not None and found.erased:
-            raise invalid(Finding("bad_name", {"field": "name"}, "name"))
+            raise invalid(Finding("bad_user_name", {"field": "name"}, "name"))
         found = found or admit(site, tx, name, hashed, shell)
         # By the clock, not by the record, which may run ahead of a clock that was set back (F4).
         grant = Grant(site.mint(), role, unit_id)
@@ -278,7 +278,7 @@ def account_faults(name: str, role: str, unit: str | None) -> list[Finding]:
     """What is wrong with a name, or with a role and its place."""
     findings = []
     if not name or len(name) > 100 or not name.isprintable() or name != name.strip():
-        findings.append(Finding("bad_name", {"field": "name"}, "name"))
+        findings.append(Finding("bad_user_name", {"field": "name"}, "name"))
     if role not in ROLES:
         findings.append(Finding("unknown_role", {"role": role, "known": ", ".join(ROLES)}, "role"))
     elif (role in AT_A_UNIT) != bool(unit):

@@ -63,9 +63,17 @@ def test_a_fault_has_its_code_and_field(
     assert (code, where) in faults(kind, json.dumps(body).encode())
 
 
-@pytest.mark.parametrize("raw", [b"{", b"nonsense", b"\xff", b'{"figures": {"x": 1}} more'])
+@pytest.mark.parametrize("raw", [b"{", b"nonsense", b'{"figures": {"x": 1}} more'])
 def test_what_is_no_json_is_said_once(raw: bytes) -> None:
     assert faults(c.SaveDraft, raw) == [("malformed_json", "")]
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [b"\xff", b"\xef\xbb\xbf{}", '{"note": "\u67f3\u5dde"}'.encode("gbk"), "{}".encode("utf-16")],
+)
+def test_a_text_in_another_encoding_is_told_so(raw: bytes) -> None:
+    assert faults(c.Submit, raw) == [("body_not_utf8", "")]
 
 
 def test_an_empty_body_is_an_empty_object() -> None:
