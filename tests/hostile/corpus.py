@@ -75,7 +75,7 @@ SHAPES = (
         "unknown_field",
     ),
     drafted("a name too long", figures("1").replace(b"persons", b"p" * 1000), "too_long"),
-    drafted("a text too long", reasoned("x" * 3_000), "wrong_shape"),
+    drafted("a text too long", reasoned("x" * 3_000), "too_long"),
     Hostile("a body too large", 413, "too_large", "PUT", DRAFT, b" " * (4 * MIB + 1), "rongan"),
     Hostile(
         "a body too large in chunks", 413, "too_large", "PUT", DRAFT, lambda: streamed(5 * MIB)

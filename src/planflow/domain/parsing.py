@@ -95,7 +95,17 @@ def refusal(error: ValidationError) -> Refusal:
     for fault in error.errors(include_input=False, include_url=False)[:_TOLD_AT_MOST]:
         finding = _finding(fault)
         seen.setdefault((finding.code, finding.where), finding)
-    return invalid(*seen.values())
+    found = list(seen.values())
+    return invalid(*(one for one in found if not _of_another_form(one, found)))
+
+
+def _of_another_form(one: Finding, found: list[Finding]) -> bool:
+    """Whether it is only that a field, or what is around it, has not the other form that it may have."""
+    inner = f"{one.where}."
+    return one.code == "wrong_shape" and any(
+        other is not one and (other.where == one.where or other.where.startswith(inner))
+        for other in found
+    )
 
 
 def _is_utf8(raw: bytes) -> bool:

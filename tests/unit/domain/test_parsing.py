@@ -90,6 +90,23 @@ def test_every_fault_is_named_once() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("reason", "code", "where"),
+    [
+        ("x" * 3_000, "too_long", "reasons.x"),
+        ({"reason_code": "a", "text": "x" * 3_000}, "too_long", "reasons.x.text"),
+        ({"text": 1}, "wrong_shape", "reasons.x.text"),
+        ({"other": 1}, "unknown_field", "reasons.x.other"),
+        (1, "wrong_shape", "reasons.x"),
+    ],
+)
+def test_of_a_field_with_two_forms_the_one_that_was_meant_is_told(
+    reason: object, code: str, where: str
+) -> None:
+    body = {"figures": {}, "reasons": {"x": reason}}
+    assert faults(c.SaveDraft, json.dumps(body).encode()) == [(code, where)]
+
+
 def test_the_input_is_not_repeated() -> None:
     with pytest.raises(Refusal) as caught:
         parse(c.Return, b'{"reason_code": "x", "text": {"name": "Zhang San"}}')
