@@ -46,7 +46,7 @@ Codes = tuple[str, ...]
 Responses = dict[int | str, dict[str, Any]]
 
 _DECLARED: dict[int, tuple[str, Codes]] = {
-    400: ("A head that can be read in two ways, or not at all", ("bad_head", "unreadable_request")),
+    400: ("A head that can be read in two ways, or not at all", ("bad_head",)),
     401: ("Not signed in, or the token has ended", ("unauthorized", "otp_required")),
     403: ("In sight, but not the reader's to do", ("forbidden", "scope_missing")),
     404: ("Unknown, or outside the reader's scope", ("not_found",)),

@@ -473,6 +473,7 @@ SITE: dict[str, Callable[[str, str, Things], Iterator[Asked]]] = {
     "/healthz": _open,
     "/readyz": _open,
     "/metrics": _open,  # asked from this machine
+    "/": _open,
     "/docs": _open,
     "/openapi.json": _open,
     "/auth/token": _sign_in,

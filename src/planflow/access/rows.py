@@ -61,6 +61,7 @@ ROWS: tuple[Row, ...] = (
     _read("/healthz", "open"),
     _read("/readyz", "open"),
     Row("GET", "/metrics", "machine"),
+    _read("/", "open"),
     _read("/docs", "open"),
     _read("/docs/assets", "open"),
     _read("/openapi.json", "open"),
