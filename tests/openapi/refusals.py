@@ -92,7 +92,8 @@ BODIES: dict[str, dict[str, Any]] = {
     "waive": {"reason": "不再"},
     "reject": {"reason": "不符"},
 }
-# What cannot be read in a query, where it is not the size of a page.
+# What cannot be read in a query, where it is not the size of a page; where none is asked for, that is
+# refused as well.
 UNREADABLE = {
     "get_cycle": {"as_of": "x"},
     "get_tree": {"as_of": "x"},
@@ -191,7 +192,9 @@ class Refusals:
 
     def _413(self, name: str) -> None:
         if self._reads(name):
-            self._refused(name, 413, it=self.beside, query={"format": "csv"})
+            asked = self.it.operations[name].definition.raw.get("parameters", ())
+            form = {"format": "csv"} if any(one["name"] == "format" for one in asked) else {}
+            self._refused(name, 413, it=self.beside, query=form)
         else:
             self._refused(name, 413, body=LARGE)
 
