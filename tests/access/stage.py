@@ -68,6 +68,7 @@ class Things:
     account: str = ""  # somebody's who holds nothing
     service: str = ""  # a program's token that OWNER made
     events: dict[str, str] = field(default_factory=dict)  # the last one of a plan, by cycle/unit
+    issues: set[str] = field(default_factory=set)  # those among them that issue to units below
 
 
 def prepare(url: str) -> Things:
@@ -131,7 +132,10 @@ def _cycles(world: World, things: Things) -> None:
     things.delegation = made_.id
     for place in ("c1/Acounty", "c1/Ecounty", "c2/Ccity", "c3/Bcounty", "x1/Wcounty"):
         world.name, _, unit = place.partition("/")
-        things.events[place] = world.history(unit)[-1].id
+        last = world.history(unit)[-1]
+        things.events[place] = last.id
+        if last.kind == "distributed":
+            things.issues.add(last.id)
     things.events["site/"] = things.delegation  # which bears the id of its event
     for name, who in (("c1", "admin-Rregion"), ("x1", "admin-Xregion")):
         seen = search(world.site, world.readers[who], name, Wanted(kind="cycle_opened"))
