@@ -30,7 +30,7 @@ def test_nothing_of_the_api_is_kept(world: World, path: str, who: str | None) ->
     [
         ("GET", "/api/v1/nowhere", 404, "not_found"),
         ("GET", "/api/v1/units/", 404, "not_found"),
-        ("GET", "/", 404, "not_found"),
+        ("GET", "/index.html", 404, "not_found"),
         ("GET", "/docs/assets/nothing.js", 404, "not_found"),
         ("DELETE", "/api/v1/cycles/exit/plans/450200", 405, "method_not_allowed"),
         ("POST", "/api/v1/units", 405, "method_not_allowed"),

@@ -246,14 +246,16 @@ def test_the_log_is_lines_of_json_without_addresses_and_queries(tmp_path: Path) 
         token = json.loads(answer.partition(b"\r\n\r\n")[2])["access_token"]
         signed = b"Authorization: Bearer " + token.encode() + b"\r\n\r\n"
         one.send(
-            GET.replace(b"/units", b"/units/450224?secret=planted", 1).replace(b"/v1", b"/v1")
+            GET.replace(b"/units", b"/units?parent=450224&cursor=planted", 1).replace(
+                b"/v1", b"/v1"
+            )
             + signed
         )
     lines = [json.loads(line) for line in one.log.read_text("utf-8").splitlines() if line[0] == "{"]
     told = [line for line in lines if line["logger"] == "planflow.access"]
     assert told[0]["request"] == "from-outside-1"
     assert (told[0]["method"], told[0]["route"]) == ("POST", "/api/v1/auth/token")
-    assert (told[1]["route"], told[1]["status"]) == ("/api/v1/units/{code}", 200)
+    assert (told[1]["route"], told[1]["status"]) == ("/api/v1/units", 200)
     assert re.fullmatch(r"[0-9a-f-]{36}", told[1]["actor"])
     assert {"time", "level", "ms"} <= set(told[1])
     text = one.log.read_text("utf-8")

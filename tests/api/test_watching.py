@@ -40,14 +40,14 @@ def test_a_request_is_one_line_with_its_route_and_no_query(
 ) -> None:
     world.signed("city")
     with caplog.at_level(logging.INFO, "planflow.access"):
-        answer = world.get("city", "/units/450224?planted=planted-word")
+        answer = world.get("city", "/units?parent=450224&cursor=planted-word")
         world.get("city", "/units/450299")
         world.get(None, "/nowhere/planted-word")
         world.http.get("/docs/assets/planted-word")
     first, second, third, fourth = lines(caplog)
     assert (first["method"], first["route"], first["status"]) == (
         "GET",
-        "/api/v1/units/{code}",
+        "/api/v1/units",
         200,
     )
     assert re.fullmatch(r"[0-9a-f-]{36}", first["actor"])

@@ -31,6 +31,10 @@ class Scope:
         """Whether a plan lies in it."""
         return any(within(path, one) for one in self.paths)
 
+    def along(self, path: str) -> bool:
+        """Whether a plan lies in it, or above it: what acts within it rest on."""
+        return self.has(path) or any(within(one, path) for one in self.paths)
+
 
 class Held(Protocol):
     """A role at a unit, or of nobody's unit."""

@@ -3,6 +3,7 @@
 import datetime as dt
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 from planflow.access import table as access
 from planflow.access.scope import Standing, scope
@@ -104,9 +105,12 @@ def act(
         calls.check_key(call)
         around = (sight.head, sight.unit, sight.parent, action)
         named = subjects.named(site, tx, sight.head, scope(sight.standings), sight.unit, asked)
-        stage = reading.stage(
-            site.database, tx, *around, named, clock=site.clock, opened=sight.opened
-        )
+        read: dict[str, Any] = {
+            "clock": site.clock,
+            "opened": sight.opened,
+            "sees": scope(sight.standings),
+        }
+        stage = reading.stage(site.database, tx, *around, named, **read)
         subjects.check(stage.scene.own.plan, action, subject)
         sight = _seen_still(site, tx, reader, sight, action, stage.scene.now)
         grant = _right(sight, action, ways, stage.scene)

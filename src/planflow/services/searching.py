@@ -18,7 +18,7 @@ from planflow.store.accesses import Access
 from planflow.store.searches import Found, Search
 from planflow.store.transaction import Tx
 
-_TOLD = ("round", "start", "end")  # filters whose values are nobody's name
+_TOLD = ("round", "kind", "start", "end")  # filters whose values are nobody's name
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import orjson
 from sqlalchemy import select
 
+from planflow.access.scope import Scope
 from planflow.domain.units import UnitNode
 from planflow.engine import silence
 from planflow.engine.scene import Ground, Scene, Seat, answered_round
@@ -78,17 +79,19 @@ def stage(
     *,
     clock: Clock,
     opened: Opened | None = None,
+    sees: Scope | None = None,
 ) -> Stage:
     """What an action on a unit's plan may look at; locked for a writing action.
 
     `action` names what will be done; empty for reading, which shows everything and locks nothing.
     `named` is what a correction names: all it reaches is locked, and before anything below it (N18).
-    `opened` is the plan and the one above it, if they were read already.
+    `opened` is the plan and the one above it, if they were read already. `sees` is the actor's scope:
+    of a correction that reaches beyond it no more is locked than lies in it or above it.
     The clock is asked once all locks are held: at that instant the act is judged and recorded (N9).
     """
     writing = bool(action)
     if action in ON_CORRECTIONS:
-        _hold(database, tx, head, unit, parent, named)
+        _hold(database, tx, head, unit, parent, named, sees)
     heads = dict(opened.heads) if opened else {}
     if opened:
         seats = opened.seats
@@ -125,14 +128,19 @@ def _hold(
     unit: UnitNode,
     parent: UnitNode | None,
     named: Named | None,
+    sees: Scope | None,
 ) -> None:
-    """Lock all that a correction reaches in one statement, ancestors first."""
+    """Lock all that a correction reaches in one statement, ancestors first.
+
+    Who does not see all of it does not decide on it either: they are refused whatever stands there.
+    """
     named = named or _proposed(seats_of(tx, head, [unit], "none", {})[unit.code])
     asked = {unit.code: named} if named else {}
     found = reaches(database, tx, head.tree, head.negotiation, asked)
     held = {one.code: one for reach in found.values() for one in reach.units}
     held |= {one.code: one for one in (parent, unit) if one is not None}
-    reached = sorted(held.values(), key=lambda one: one.path)
+    reached = [one for one in held.values() if sees is None or sees.along(one.path)]
+    reached.sort(key=lambda one: one.path)
     seats_of(tx, head, reached, "update", {}, around=True)
 
 
